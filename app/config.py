@@ -1,0 +1,262 @@
+"""The service's settings, read once from the environment and frozen."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from app.environment import Environment
+
+LOCAL = "local"
+PRODUCTION_ORIGIN = "https://fonsecaaso.com"
+SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+PERMANENT_REDIRECTS = frozenset({301, 308})
+REDIRECT_STATUSES = frozenset({302, 307}) | PERMANENT_REDIRECTS
+SHORTEST_JWT_SECRET = 32
+"""Bytes; an HS256 key must be at least as long as the hash (RFC 7518, section 3.2)."""
+
+_ENV_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+_RATE = re.compile(r"([1-9][0-9]{0,6})/(second|minute|hour|day)")
+_SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
+_HOST_PORT = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s:/@\[\]]+)(:(?P<port>[0-9]{1,5}))?")
+
+
+class SettingsError(ValueError):
+    """The environment makes no sense; `mistakes` holds one line for each variable."""
+
+    def __init__(self, mistakes: list[str]) -> None:
+        super().__init__("\n".join(mistakes))
+        self.mistakes = mistakes
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresSettings:
+    """Where PostgreSQL is and how many connections one worker may hold."""
+
+    host: str
+    port: int
+    database: str
+    user: str
+    password: str = field(repr=False)
+    sslmode: str
+    pool_min: int
+    pool_max: int
+    prepared_statements: bool
+    """Off behind a pooler in transaction mode (pgbouncer, RDS Proxy)."""
+
+
+@dataclass(frozen=True, slots=True)
+class RedisSettings:
+    """Where Redis or Valkey is."""
+
+    host: str
+    port: int
+    password: str | None = field(repr=False)
+    tls: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """At most `limit` requests in each fixed window of `window` seconds."""
+
+    limit: int
+    window: int
+
+    @classmethod
+    def parse(cls, text: str) -> Rate:
+        """Read `100/minute`; raise ValueError for anything else."""
+        match = _RATE.fullmatch(text.lower().replace(" ", ""))
+        if match is None:
+            raise ValueError(text)
+        return cls(int(match[1]), _SECONDS[match[2]])
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimitSettings:
+    """The three limits, each by client address."""
+
+    enabled: bool
+    general: Rate
+    auth: Rate
+    resolve: Rate
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything the service is told from outside."""
+
+    env: str
+    port: int
+    workers: int
+    threads: int
+    postgres: PostgresSettings
+    redis: RedisSettings | None
+    """None: no cache is configured; the service works without."""
+    jwt_secret: str = field(repr=False)
+    cors_origins: tuple[str, ...]
+    """Exact origins; `("*",)` allows any."""
+    public_base_url: str | None
+    redirect_status: int
+    trusted_proxies: int
+    rate_limits: RateLimitSettings
+
+    @property
+    def local(self) -> bool:
+        """Tell whether this is a developer's own machine."""
+        return self.env == LOCAL
+
+    @classmethod
+    def from_env(cls, variables: Mapping[str, str]) -> Settings:
+        """Read the settings; raise SettingsError with all mistakes at once."""
+        environment = Environment(variables)
+        env = _env(environment)
+        threads = environment.integer("GUNICORN_THREADS", 4, 1, 64)
+        settings = cls(
+            env=env,
+            port=environment.integer("PORT", 8080, 1, 65535),
+            workers=environment.integer("WEB_CONCURRENCY", 2, 1, 64),
+            threads=threads,
+            postgres=_postgres(environment, env, threads),
+            redis=_redis(environment),
+            jwt_secret=_jwt_secret(environment),
+            cors_origins=environment.parsed(
+                "CORS_ALLOWED_ORIGINS",
+                _origins,
+                ("*",) if env == LOCAL else (PRODUCTION_ORIGIN,),
+                "exact origins parted by commas, such as https://example.com",
+            ),
+            public_base_url=environment.parsed(
+                "PUBLIC_BASE_URL", _origin, None, "an origin such as https://example.com"
+            ),
+            redirect_status=environment.parsed(
+                "REDIRECT_STATUS", _redirect_status, 302, "301, 302, 307 or 308"
+            ),
+            trusted_proxies=environment.integer("TRUSTED_PROXIES", int(env != LOCAL), 0, 10),
+            rate_limits=_rate_limits(environment),
+        )
+        if environment.mistakes:
+            raise SettingsError(environment.mistakes)
+        return settings
+
+
+def _env(environment: Environment) -> str:
+    name = "ENV" if environment.text("ENV") else "GO_ENV"
+
+    def parse(value: str) -> str:
+        if not _ENV_NAME.fullmatch(value.lower()):
+            raise ValueError(value)
+        return value.lower()
+
+    allowed = "a short name such as production, staging or local"
+    return environment.parsed(name, parse, "production", allowed)
+
+
+def _postgres(environment: Environment, env: str, threads: int) -> PostgresSettings:
+    password = environment.text("POSTGRES_PASSWORD")
+    if password is None and env != LOCAL:
+        environment.reject("POSTGRES_PASSWORD", None, "the database user's password")
+    pool_max = environment.integer("POSTGRES_POOL_MAX", threads, 1, 100)
+    pool_min = environment.integer("POSTGRES_POOL_MIN", 1, 0, 100)
+    if pool_min > pool_max:
+        environment.reject(
+            "POSTGRES_POOL_MIN", str(pool_min), f"at most POSTGRES_POOL_MAX, which is {pool_max}"
+        )
+    return PostgresSettings(
+        host=environment.required("POSTGRES_HOST", "a host name or address"),
+        port=environment.integer("POSTGRES_PORT", 5432, 1, 65535),
+        database=environment.text("POSTGRES_DB") or "postgres",
+        user=environment.text("POSTGRES_USER") or "postgres",
+        password=password or "",
+        sslmode=environment.parsed(
+            "POSTGRES_SSLMODE",
+            _ssl_mode,
+            "prefer" if env == LOCAL else "require",
+            ", ".join(SSL_MODES),
+        ),
+        pool_min=pool_min,
+        pool_max=pool_max,
+        prepared_statements=environment.boolean("POSTGRES_PREPARED_STATEMENTS", default=True),
+    )
+
+
+def _redis(environment: Environment) -> RedisSettings | None:
+    password = environment.text("REDIS_PASSWORD")
+    tls = environment.boolean("REDIS_TLS", default=False)
+    address = environment.parsed("REDIS_ADDR", _host_port, None, "host:port")
+    if address is None:
+        return None
+    return RedisSettings(host=address[0], port=address[1], password=password, tls=tls)
+
+
+def _rate_limits(environment: Environment) -> RateLimitSettings:
+    def rate(name: str, default: str) -> Rate:
+        allowed = "count/period, such as 100/minute (second, minute, hour or day)"
+        return environment.parsed(name, Rate.parse, Rate.parse(default), allowed)
+
+    return RateLimitSettings(
+        enabled=environment.boolean("RATE_LIMIT_ENABLED", default=True),
+        general=rate("RATE_LIMIT", "100/minute"),
+        auth=rate("RATE_LIMIT_AUTH", "10/minute"),
+        resolve=rate("RATE_LIMIT_RESOLVE", "1000/minute"),
+    )
+
+
+def _jwt_secret(environment: Environment) -> str:
+    allowed = f"a random secret of at least {SHORTEST_JWT_SECRET} bytes"
+    secret = environment.text("JWT_SECRET")
+    if secret is None or len(secret.encode(errors="replace")) < SHORTEST_JWT_SECRET:
+        environment.reject("JWT_SECRET", secret, allowed, secret=True)
+    return secret or ""
+
+
+def _origins(value: str) -> tuple[str, ...]:
+    origins = tuple(part.strip() for part in value.split(",") if part.strip())
+    if origins == ("*",):
+        return origins
+    if not origins:
+        raise ValueError(value)
+    return tuple(_origin(origin) for origin in origins)
+
+
+def _origin(value: str) -> str:
+    """Read scheme, host and port (RFC 6454, section 6.1), as a browser sends them."""
+    parts = urlsplit(value.rstrip("/"))
+    port = parts.port
+    if (
+        parts.scheme not in {"http", "https"}
+        or not parts.hostname
+        or parts.path
+        or parts.query
+        or parts.fragment
+        or "@" in parts.netloc
+        or "*" in value
+        or not value.isascii()
+    ):
+        raise ValueError(value)
+    default_port = 443 if parts.scheme == "https" else 80
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    suffix = "" if port in {None, default_port} else f":{port}"
+    return f"{parts.scheme}://{host}{suffix}"
+
+
+def _host_port(value: str) -> tuple[str, int]:
+    match = _HOST_PORT.fullmatch(value)
+    port = int(match["port"] or 6379) if match else 0
+    if match is None or not 1 <= port <= 65535:
+        raise ValueError(value)
+    return match["host"].strip("[]"), port
+
+
+def _ssl_mode(value: str) -> str:
+    if value not in SSL_MODES:
+        raise ValueError(value)
+    return value
+
+
+def _redirect_status(value: str) -> int:
+    status = int(value)
+    if status not in REDIRECT_STATUSES:
+        raise ValueError(value)
+    return status
