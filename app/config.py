@@ -213,8 +213,6 @@ def _jwt_secret(environment: Environment) -> str:
 
 def _origins(value: str) -> tuple[str, ...]:
     origins = tuple(part.strip() for part in value.split(",") if part.strip())
-    if origins == ("*",):
-        return origins
     if not origins:
         raise ValueError(value)
     return tuple(_origin(origin) for origin in origins)

@@ -1,0 +1,34 @@
+"""Short codes: six characters of [a-zA-Z0-9], case-sensitive."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import string
+
+LENGTH = 6
+ALPHABET = string.ascii_letters + string.digits
+RESERVED = frozenset(
+    {"api", "docs", "health", "healthz", "login", "metrics", "openapi.json", "signup", "user"}
+)
+"""Every path segment under `/` or `/api/` that the service itself answers."""
+
+_CODE = re.compile(rf"[a-zA-Z0-9]{{{LENGTH}}}")
+
+
+def generate() -> str:
+    """Return a random code from a cryptographic source, never one that reads as a reserved word."""
+    while True:
+        code = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
+        if code.lower() not in RESERVED:
+            return code
+
+
+def is_code(text: str) -> bool:
+    """Tell whether a link could have this code."""
+    return _CODE.fullmatch(text) is not None
+
+
+def is_reserved(text: str) -> bool:
+    """Tell whether the service itself answers under this word."""
+    return text in RESERVED

@@ -1,0 +1,199 @@
+"""What the service is about, and everything that can go wrong with it.
+
+ServiceError                     status  code
+├── InvalidJson                  400     INVALID_JSON
+├── InvalidPayload               400     INVALID_PAYLOAD
+├── InvalidUrl                   400     INVALID_URL
+├── InvalidShortUrl              400     INVALID_SHORT_URL
+├── ReservedWord                 400     RESERVED_WORD
+├── MissingToken                 401     MISSING_TOKEN
+├── InvalidToken                 401     INVALID_TOKEN
+├── InvalidCredentials           401     INVALID_CREDENTIALS
+├── UrlNotFound                  404     URL_NOT_FOUND
+├── NotFound                     404     NOT_FOUND
+├── UnsupportedMediaType         415     UNSUPPORTED_MEDIA_TYPE
+├── EmailExists                  409     EMAIL_EXISTS
+├── UsernameExists               409     USERNAME_EXISTS
+├── RateLimitExceeded            429     RATE_LIMIT_EXCEEDED
+├── DatabaseUnavailable          503     DB_ERROR
+└── IdGenerationFailed           503     ID_GENERATION_FAILED
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A short code and where it leads; `created_at` is in UTC, None where it never was noted."""
+
+    code: str
+    target: str
+    created_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Somebody with an account."""
+
+    id: UUID
+    username: str | None
+    email: str
+    created_at: datetime
+
+
+class ServiceError(Exception):
+    """Something a client is told about, in the contract's words."""
+
+    status: ClassVar[int]
+    code: ClassVar[str]
+    message: ClassVar[str]
+
+    def __init__(self, details: str | None = None, *, retry_after: int | None = None) -> None:
+        """Give `details` for people and `retry_after` in seconds, where they help."""
+        super().__init__(details or self.message)
+        self.details = details
+        self.retry_after = retry_after
+
+
+class InvalidJson(ServiceError):
+    """The body of a create is not the JSON object asked for."""
+
+    status = 400
+    code = "INVALID_JSON"
+    message = "Invalid request format"
+
+
+class InvalidPayload(ServiceError):
+    """The body of a signup or login is not the JSON object asked for."""
+
+    status = 400
+    code = "INVALID_PAYLOAD"
+    message = "Invalid request payload"
+
+
+class InvalidUrl(ServiceError):
+    """A target is refused; the details say why."""
+
+    status = 400
+    code = "INVALID_URL"
+    message = "Invalid URL format"
+
+
+class InvalidShortUrl(ServiceError):
+    """No link can have this code."""
+
+    status = 400
+    code = "INVALID_SHORT_URL"
+    message = "Invalid short URL format"
+
+
+class ReservedWord(ServiceError):
+    """The service itself answers under this word."""
+
+    status = 400
+    code = "RESERVED_WORD"
+    message = "Invalid short code - reserved word"
+
+
+class MissingToken(ServiceError):
+    """A route needs a Bearer token and there is none."""
+
+    status = 401
+    code = "MISSING_TOKEN"
+    message = "missing authorization header"
+
+
+class InvalidToken(ServiceError):
+    """The Bearer token is malformed, forged, expired or of a user who is gone."""
+
+    status = 401
+    code = "INVALID_TOKEN"
+    message = "invalid or expired token"
+
+
+class InvalidCredentials(ServiceError):
+    """No account has this address and password."""
+
+    status = 401
+    code = "INVALID_CREDENTIALS"
+    message = "Invalid email or password"
+
+
+class UrlNotFound(ServiceError):
+    """No link has this code."""
+
+    status = 404
+    code = "URL_NOT_FOUND"
+    message = "Short URL not found"
+
+
+class NotFound(ServiceError):
+    """Nothing is served under this path."""
+
+    status = 404
+    code = "NOT_FOUND"
+    message = "Not found"
+
+
+class UnsupportedMediaType(ServiceError):
+    """The body is not declared to be JSON."""
+
+    status = 415
+    code = "UNSUPPORTED_MEDIA_TYPE"
+    message = "Unsupported media type"
+
+
+class EmailExists(ServiceError):
+    """Another account has this address."""
+
+    status = 409
+    code = "EMAIL_EXISTS"
+    message = "Email already registered"
+
+
+class UsernameExists(ServiceError):
+    """Another account has this name."""
+
+    status = 409
+    code = "USERNAME_EXISTS"
+    message = "Username already taken"
+
+
+class RateLimitExceeded(ServiceError):
+    """The client asked too often; `limit` requests are allowed in `window` seconds."""
+
+    status = 429
+    code = "RATE_LIMIT_EXCEEDED"
+    message = "Rate limit exceeded"
+
+    def __init__(self, *, retry_after: int, limit: int, window: int) -> None:
+        super().__init__(retry_after=retry_after)
+        self.limit = limit
+        self.window = window
+
+
+class DatabaseUnavailable(ServiceError):
+    """PostgreSQL cannot be reached, is read-only or takes too long."""
+
+    status = 503
+    code = "DB_ERROR"
+    message = "Database error"
+
+    def __init__(self) -> None:
+        super().__init__(retry_after=1)
+
+
+class IdGenerationFailed(ServiceError):
+    """Ten generated codes in a row were taken."""
+
+    status = 503
+    code = "ID_GENERATION_FAILED"
+    message = "Could not generate a short code"
+
+    def __init__(self) -> None:
+        super().__init__(retry_after=1)

@@ -1,0 +1,78 @@
+"""Password hashes: Argon2id for new ones, bcrypt verified for those that exist."""
+
+from __future__ import annotations
+
+import threading
+
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
+from pwdlib.hashers.bcrypt import BcryptHasher
+
+from app.model import RateLimitExceeded
+
+SHORTEST = 6
+LONGEST = 128
+"""Characters."""
+
+_BCRYPT_BYTES = 72
+_WAIT = 1.0
+
+
+class Passwords:
+    """Hash and verify passwords, at most `concurrent` at a time.
+
+    Hashing is expensive on purpose; the bound keeps logins from taking every thread of a worker
+    away from redirects. Who does not get a turn within a second is told to try again (429).
+    """
+
+    def __init__(self, concurrent: int) -> None:
+        # OWASP Password Storage Cheat Sheet: Argon2id with 19 MiB, two passes, one lane.
+        self._argon2 = Argon2Hasher(time_cost=2, memory_cost=19_456, parallelism=1)
+        self._hashes = PasswordHash((self._argon2, BcryptHasher()))
+        self._turns = threading.BoundedSemaphore(concurrent)
+        self._concurrent = concurrent
+        # Hashes of nothing anybody knows. Cost 10 is what Go's bcrypt.DefaultCost gives.
+        self._nobody_argon2 = self._argon2.hash("nobody")
+        self._nobody_bcrypt = BcryptHasher(rounds=10).hash("nobody")
+
+    def hash(self, password: str) -> str:
+        """Return the Argon2id hash; raise RateLimitExceeded when too many are being made."""
+        with _Turn(self._turns, self._concurrent):
+            return self._argon2.hash(password)
+
+    def verify(self, password: str, stored: str | None) -> bool:
+        """Tell whether `password` belongs to the hash; None takes as long and is never right.
+
+        One Argon2id and one bcrypt verification are made whatever is stored, so that the time
+        tells neither whether an address is known nor how old the account is.
+        """
+        is_bcrypt = stored is not None and stored.startswith("$2")
+        argon2_hash = self._nobody_argon2 if stored is None or is_bcrypt else stored
+        bcrypt_hash = stored if stored is not None and is_bcrypt else self._nobody_bcrypt
+        with _Turn(self._turns, self._concurrent):
+            argon2_right = self._right(password, argon2_hash)
+            # bcrypt reads 72 bytes and no more: a longer password can never be the right one.
+            fits = len(password.encode()) <= _BCRYPT_BYTES and "\0" not in password
+            bcrypt_right = self._right(password if fits else "too long", bcrypt_hash) and fits
+        if stored is None:
+            return False
+        return bcrypt_right if is_bcrypt else argon2_right
+
+    def _right(self, password: str, stored: str) -> bool:
+        try:
+            return self._hashes.verify(password, stored)
+        except Exception:  # noqa: BLE001 - an unreadable hash in the database matches nothing
+            return False
+
+
+class _Turn:
+    def __init__(self, turns: threading.BoundedSemaphore, concurrent: int) -> None:
+        self._turns = turns
+        self._concurrent = concurrent
+
+    def __enter__(self) -> None:
+        if not self._turns.acquire(timeout=_WAIT):
+            raise RateLimitExceeded(retry_after=1, limit=self._concurrent, window=1)
+
+    def __exit__(self, *_: object) -> None:
+        self._turns.release()
