@@ -1,0 +1,164 @@
+"""A server's process together with everything it spawned."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+import psutil
+
+_KILL_WAIT_S = 5.0
+_POLL_S = 0.01
+_SAME_START_S = 1.0
+
+
+class Process:
+    """A command in a process group of its own, so that a terminal's Ctrl-C does not reach it."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        stdout: IO[bytes],
+        stderr: IO[bytes] | None = None,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+    ) -> None:
+        """Start the command; stderr None sends both streams to stdout."""
+        self._popen = subprocess.Popen(  # noqa: S603 (commands are ours)
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr or subprocess.STDOUT,
+            env=env,
+            cwd=cwd,
+            start_new_session=True,
+        )
+        self.pid = self._popen.pid
+        self._root = psutil.Process(self.pid)
+
+    @property
+    def returncode(self) -> int | None:
+        """The exit status, minus the signal's number for a killed one; None while running."""
+        return self._popen.poll()
+
+    @property
+    def running(self) -> bool:
+        """Whether the command has not ended yet."""
+        return self.returncode is None
+
+    def children(self) -> list[int]:
+        """List the pids of the direct children (a gunicorn master's workers)."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            return [child.pid for child in self._root.children()]
+        return []
+
+    def send(self, number: int) -> None:
+        """Send a signal to the command alone, if it still runs."""
+        self._popen.send_signal(number)
+
+    def wait(self, timeout: float) -> int:
+        """Wait for the end and return the exit status; TimeoutExpired after `timeout` seconds."""
+        return self._popen.wait(timeout)
+
+    def freeze(self) -> None:
+        """Stop (SIGSTOP) the command and its descendants: sockets stay open, nothing answers."""
+        _freeze(self._root)
+
+    def thaw(self) -> None:
+        """Let a frozen tree run on."""
+        _signal(reversed(_tree(self._root)), signal.SIGCONT)
+
+    def kill(self) -> None:
+        """Kill (SIGKILL) the command and all descendants, and wait until they are gone."""
+        tree = _freeze(self._root)
+        _signal(tree, signal.SIGKILL)
+        # Ours to reap first: whoever else waits for a child takes its exit status away.
+        self._popen.wait(_KILL_WAIT_S)
+        _wait(tree, _KILL_WAIT_S)
+
+    def stop(self, number: int, timeout: float) -> int:
+        """Ask to end by a signal, kill what is left after `timeout` seconds, return the status."""
+        self.thaw()
+        descendants = _tree(self._root)[1:]
+        self.send(number)
+        try:
+            status = self.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            status = self.wait(_KILL_WAIT_S)
+        # A parent that died by another hand leaves children that end by themselves, or not.
+        _signal(_wait(descendants, _KILL_WAIT_S), signal.SIGKILL)
+        return status
+
+
+def remember(record: Path, process: Process) -> None:
+    """Write down a process so that a later run can end it, should this one be killed."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        started = psutil.Process(process.pid).create_time()
+        text = json.dumps({"pid": process.pid, "started": started})
+        fresh = record.with_suffix(".new")
+        fresh.write_text(text)
+        fresh.replace(record)
+
+
+def end_leftover(record: Path, number: int, timeout: float) -> bool:
+    """End the process that a killed run left behind; tell whether there was one."""
+    try:
+        entry = json.loads(record.read_text())
+        root = psutil.Process(entry["pid"])
+        # A pid is used again by strangers; a pid and a starting time are not.
+        same = bool(abs(root.create_time() - entry["started"]) < _SAME_START_S)
+    except (OSError, ValueError, KeyError, psutil.NoSuchProcess):
+        same = False
+    if same:
+        tree = _tree(root)
+        _signal(tree, signal.SIGCONT)
+        _signal([root], number)
+        _signal(_wait(tree, timeout), signal.SIGKILL)
+    record.unlink(missing_ok=True)
+    return same
+
+
+def _freeze(root: psutil.Process) -> list[psutil.Process]:
+    # The root first: frozen, it cannot spawn another process behind the listing's back.
+    # By descent, not by process group: each PostgreSQL process leads a group of its own.
+    _signal([root], signal.SIGSTOP)
+    tree = _tree(root)
+    _signal(tree, signal.SIGSTOP)
+    return tree
+
+
+def _wait(processes: list[psutil.Process], timeout: float) -> list[psutil.Process]:
+    """Wait until the processes ended; return those that did not within `timeout` seconds."""
+    deadline = time.monotonic() + timeout
+    while alive := [process for process in processes if _alive(process)]:
+        if time.monotonic() > deadline:
+            break
+        time.sleep(_POLL_S)
+    return alive
+
+
+def _alive(process: psutil.Process) -> bool:
+    # A zombie is over; in a container whose first process does not reap it stays for ever.
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _tree(root: psutil.Process) -> list[psutil.Process]:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return [root, *root.children(recursive=True)]
+    return []
+
+
+def _signal(processes: Iterable[psutil.Process], number: int) -> None:
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            os.kill(process.pid, number)

@@ -1,0 +1,1 @@
+"""The tests; each folder but `harness` is a suite."""

@@ -1,0 +1,105 @@
+"""Servers and services for every suite."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.harness.servers import Database, Databases, PostgreSQL, Valkey
+from tests.harness.service import Service
+
+StartService = Callable[..., Service]
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgreSQL]:
+    """Run the PostgreSQL that tests share; never stop or freeze it, see `own_postgresql`."""
+    folder = tmp_path_factory.mktemp("postgresql")
+    with PostgreSQL(folder, durable=False, settings={"max_connections": "400"}) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def databases(postgresql: PostgreSQL) -> Databases:
+    """Make fresh databases on the shared server."""
+    return Databases(postgresql)
+
+
+@pytest.fixture
+def database(databases: Databases) -> Iterator[Database]:
+    """Make a database with the current schema for one test."""
+    with databases.migrated() as database:
+        yield database
+
+
+@pytest.fixture(scope="module")
+def module_database(databases: Databases) -> Iterator[Database]:
+    """Make a database with the current schema for the tests of one file."""
+    with databases.migrated() as database:
+        yield database
+
+
+@pytest.fixture
+def empty_database(databases: Databases) -> Iterator[Database]:
+    """Make a database without any table for one test."""
+    with databases.empty() as database:
+        yield database
+
+
+@pytest.fixture(scope="session")
+def shared_valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
+    """Run the Valkey that tests share; take it through `valkey`, which empties it."""
+    with Valkey(tmp_path_factory.mktemp("valkey")) as server:
+        yield server
+
+
+@pytest.fixture
+def valkey(shared_valkey: Valkey) -> Valkey:
+    """Empty the shared Valkey for one test; never stop or freeze it, see `own_valkey`."""
+    with shared_valkey.connect() as client:
+        client.flushall()
+    return shared_valkey
+
+
+@pytest.fixture
+def own_postgresql(tmp_path: Path) -> Iterator[PostgreSQL]:
+    """Run a PostgreSQL that one test may stop, kill, freeze and restart."""
+    with PostgreSQL(tmp_path / "postgresql", durable=False) as server:
+        yield server
+
+
+@pytest.fixture
+def own_database(own_postgresql: PostgreSQL) -> Iterator[Database]:
+    """Make a migrated database on a server that one test may stop, kill, freeze and restart."""
+    server = Databases(own_postgresql)
+    with server.migrated() as database:
+        yield database
+        if not own_postgresql.running:
+            own_postgresql.start()
+        own_postgresql.thaw()
+
+
+@pytest.fixture
+def own_valkey(tmp_path: Path) -> Iterator[Valkey]:
+    """Run a Valkey that one test may stop, kill, freeze and restart."""
+    with Valkey(tmp_path / "valkey") as server:
+        yield server
+
+
+@pytest.fixture
+def start_service() -> Iterator[StartService]:
+    """Start services that end with the test: start_service(environment, **Service arguments)."""
+    with ExitStack() as stack:
+
+        def start(environment: Mapping[str, str | None] | None = None, **more: Any) -> Service:
+            return stack.enter_context(Service(environment, **more))
+
+        yield start
+
+
+@pytest.fixture
+def service(start_service: StartService, database: Database, valkey: Valkey) -> Service:
+    """Start the service on a fresh database and an empty cache."""
+    return start_service({**database.environment, **valkey.environment()})

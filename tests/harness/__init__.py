@@ -1,0 +1,1 @@
+"""Real servers, services and faults for the tests; never imports the application."""
