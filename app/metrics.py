@@ -1,0 +1,189 @@
+"""What the service counts, over the OpenTelemetry API alone.
+
+The hot path only adds one to a number in memory; the exporter's thread reads the numbers. Every
+instrument and attribute is described in `docs/metrics.toml`, and a test holds the two together.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+
+from opentelemetry.metrics import CallbackOptions, Observation, get_meter
+
+_POOL_NAME = {"db.client.connection.pool.name": "postgresql"}
+
+
+class _Tally:
+    """A monotonic count for each value of one attribute, all known beforehand."""
+
+    def __init__(self, name: str, unit: str, description: str, attribute: str, *values: str):
+        self._counts = dict.fromkeys(values, 0)
+        self._lock = threading.Lock()
+        self._attribute = attribute
+        get_meter("app").create_observable_counter(
+            name, callbacks=[self._observe], unit=unit, description=description
+        )
+
+    def add(self, value: str) -> None:
+        with self._lock:
+            self._counts[value] += 1
+
+    def _observe(self, _options: CallbackOptions) -> Iterable[Observation]:
+        with self._lock:
+            counts = list(self._counts.items())
+        return [Observation(count, {self._attribute: value}) for value, count in counts]
+
+
+_created = _Tally(
+    "shortener.links.created",
+    "{link}",
+    "Answers to a request to shorten a target",
+    "shortener.outcome",
+    "created",
+    "existing",
+)
+_resolved = _Tally(
+    "shortener.links.resolved",
+    "{link}",
+    "Look-ups of a code that could exist",
+    "shortener.outcome",
+    "found",
+    "not_found",
+    "unavailable",
+)
+_process_lookups = _Tally(
+    "shortener.cache.process.lookups",
+    "{lookup}",
+    "Look-ups in the worker's own cache",
+    "shortener.cache.outcome",
+    "hit",
+    "miss",
+)
+_redis_lookups = _Tally(
+    "shortener.cache.redis.lookups",
+    "{lookup}",
+    "Look-ups in Redis",
+    "shortener.cache.outcome",
+    "hit",
+    "miss",
+    "error",
+    "skipped",
+)
+_refused = _Tally(
+    "shortener.rate_limit.refused",
+    "{request}",
+    "Requests refused by a rate limit",
+    "shortener.rate_limit.name",
+    "general",
+    "auth",
+    "resolve",
+    "passwords",
+)
+_accounts = _Tally(
+    "shortener.accounts.requests",
+    "{request}",
+    "Signups and logins by outcome",
+    "shortener.outcome",
+    "signed_up",
+    "logged_in",
+    "refused",
+)
+
+_breakers: dict[str, Callable[[], bool]] = {}
+_pool: list[Callable[[], Mapping[str, int]]] = []
+
+
+def record_created(*, new: bool) -> None:
+    """Count an answer that gave a short code."""
+    _created.add("created" if new else "existing")
+
+
+def record_resolved(outcome: str) -> None:
+    """Count a look-up: `found`, `not_found` or `unavailable`."""
+    _resolved.add(outcome)
+
+
+def record_process_lookup(*, hit: bool) -> None:
+    """Count a look-up in the worker's own cache."""
+    _process_lookups.add("hit" if hit else "miss")
+
+
+def record_redis_lookup(outcome: str) -> None:
+    """Count a look-up in Redis: `hit`, `miss`, `error`, or `skipped` while it is away."""
+    _redis_lookups.add(outcome)
+
+
+def record_refused(limit: str) -> None:
+    """Count a refusal by the limit `general`, `auth`, `resolve` or `passwords`."""
+    _refused.add(limit)
+
+
+def record_account(outcome: str) -> None:
+    """Count a signup or login: `signed_up`, `logged_in` or `refused`."""
+    _accounts.add(outcome)
+
+
+def observe_breaker(system: str, is_open: Callable[[], bool]) -> None:
+    """Report the state of the circuit breaker before `postgresql` or `redis`."""
+    _breakers[system] = is_open
+
+
+def observe_pool(read: Callable[[], Mapping[str, int]]) -> None:
+    """Report the connection pool; `read` gives its `idle`, `used`, `max`, `pending`, `timeouts`."""
+    _pool[:] = [read]
+
+
+def _observe_breakers(_options: CallbackOptions) -> Iterable[Observation]:
+    return [
+        Observation(int(is_open()), {"db.system.name": system})
+        for system, is_open in _breakers.items()
+    ]
+
+
+def _observe_connections(_options: CallbackOptions) -> Iterable[Observation]:
+    return [
+        Observation(numbers[state], {**_POOL_NAME, "db.client.connection.state": state})
+        for numbers in (read() for read in _pool)
+        for state in ("idle", "used")
+    ]
+
+
+def _pool_number(key: str) -> Callable[[CallbackOptions], Iterable[Observation]]:
+    def observe(_options: CallbackOptions) -> Iterable[Observation]:
+        return [Observation(read()[key], _POOL_NAME) for read in _pool]
+
+    return observe
+
+
+_meter = get_meter("app")
+_meter.create_observable_gauge(
+    "shortener.circuit_breaker.open",
+    callbacks=[_observe_breakers],
+    unit="1",
+    description="1 while a dependency is not asked because it did not answer",
+)
+_meter.create_observable_up_down_counter(
+    "db.client.connection.count",
+    callbacks=[_observe_connections],
+    unit="{connection}",
+    description="Connections of the pool by state",
+)
+_meter.create_observable_up_down_counter(
+    "db.client.connection.max",
+    callbacks=[_pool_number("max")],
+    unit="{connection}",
+    description="Connections that the pool may hold",
+)
+_meter.create_observable_up_down_counter(
+    "db.client.connection.pending_requests",
+    callbacks=[_pool_number("pending")],
+    unit="{request}",
+    description="Requests that wait for a connection",
+)
+_meter.create_observable_counter(
+    "db.client.connection.timeouts",
+    callbacks=[_pool_number("timeouts")],
+    unit="{timeout}",
+    description="Waits for a connection that ended without one",
+)

@@ -1,0 +1,83 @@
+"""Why PostgreSQL or Redis refused, in our own words: drivers' messages never reach a log."""
+
+from __future__ import annotations
+
+import psycopg
+import redis
+from psycopg_pool import PoolTimeout
+
+_BY_SQLSTATE = {
+    "08": "the connection broke",
+    "25006": "the server is read-only (a standby, or a demoted primary)",
+    "28": "the user or the password was refused",
+    "3D000": "the database does not exist",
+    "42501": "the user lacks a privilege",
+    "42703": "a column is missing: run `migrate`",
+    "42P01": "a table is missing: run `migrate`",
+    "53300": "the server has no connection left",
+    "53": "the server lacks resources",
+    "55P03": "a lock was not available in time",
+    "57014": "a statement took too long",
+    "57P": "the server is stopping or starting",
+}
+_BY_TEXT = (
+    ("timeout expired", "no answer in time"),
+    ("timed out", "no answer in time"),
+    ("timeout", "no answer in time"),
+    ("refused", "the connection was refused"),
+    ("could not translate host name", "the host name cannot be resolved"),
+    ("name or service not known", "the host name cannot be resolved"),
+    ("name resolution", "the host name cannot be resolved"),
+    ("no address associated", "the host name cannot be resolved"),
+    ("too many clients", "the server has no connection left"),
+    ("remaining connection slots", "the server has no connection left"),
+    ("password authentication failed", "the user or the password was refused"),
+    ("no password supplied", "the user or the password was refused"),
+    ("pg_hba.conf", "the server does not admit this client (pg_hba.conf, TLS)"),
+    ("does not support ssl", "the server does not offer TLS"),
+    ("certificate", "the server's certificate was not accepted"),
+    ("ssl", "no TLS connection could be made"),
+    ("does not exist", "the database or the user does not exist"),
+    ("starting up", "the server is stopping or starting"),
+    ("shutting down", "the server is stopping or starting"),
+    ("recovery", "the server is stopping or starting"),
+    ("no such file", "nothing listens there"),
+    ("unreachable", "there is no route to the server"),
+    ("closed the connection", "the connection broke"),
+    ("reset by peer", "the connection broke"),
+    ("closed", "the connection broke"),
+)
+
+
+def database_cause(error: psycopg.Error) -> str:
+    """Return what an error of psycopg means to the person on call."""
+    if isinstance(error, PoolTimeout):
+        return "no connection in time"
+    state = error.sqlstate or ""
+    for length in (5, 3, 2):
+        if len(state) == 5 and state[:length] in _BY_SQLSTATE:
+            return _BY_SQLSTATE[state[:length]]
+    if state:
+        return f"SQLSTATE {state}"
+    return _by_text(str(error))
+
+
+def redis_cause(error: Exception) -> str:
+    """Return what an error of redis-py, or of the socket below it, means."""
+    if isinstance(error, redis.TimeoutError):
+        return "no answer in time"
+    if isinstance(error, redis.AuthenticationError):
+        return "the password was refused"
+    if isinstance(error, redis.ConnectionError):
+        return _by_text(str(error))
+    word = str(error).split(" ", 1)[0]
+    known = {"OOM": "the server is out of memory", "NOAUTH": "a password is needed"}
+    return known.get(word, f"an answer of the kind {type(error).__name__}")
+
+
+def _by_text(message: str) -> str:
+    lowered = message.lower()
+    for fragment, cause in _BY_TEXT:
+        if fragment in lowered:
+            return cause
+    return "the connection failed"

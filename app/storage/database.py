@@ -1,0 +1,229 @@
+"""PostgreSQL behind a pool in which every wait is bounded."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn, TypeVar
+
+import psycopg
+from psycopg.abc import PQGen
+from psycopg.pq import TransactionStatus
+from psycopg.rows import TupleRow
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from app.config import PostgresSettings
+from app.model import DatabaseUnavailable
+from app.storage.breaker import CircuitBreaker
+from app.storage.causes import database_cause
+
+log = logging.getLogger(__name__)
+# The pool's own log repeats the driver's messages; what they mean is logged here.
+logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
+logging.getLogger("psycopg").setLevel(logging.CRITICAL)
+
+CONNECTION_WAIT = 2.0
+STATEMENT_LIMIT = 5.0
+"""Seconds."""
+
+_REPLY_WAIT = STATEMENT_LIMIT + 0.5
+_HEALTH_WAIT = 1.0
+_TURN_WAIT = 0.25
+_SLICE = 0.1
+_PROBE_INTERVAL = 0.5
+
+RV = TypeVar("RV")
+Row = tuple[Any, ...]
+
+
+class BoundedConnection(psycopg.Connection[TupleRow]):
+    """A connection that waits for the server only so long.
+
+    `statement_timeout` is the server's own limit and cannot help when the server itself hangs.
+    """
+
+    reply_wait = _REPLY_WAIT
+
+    def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
+        """Run `gen` within `reply_wait` seconds; a connection that took longer is closed."""
+        try:
+            return super().wait(gen, interval, timeout or self.reply_wait)
+        except psycopg.OperationalError:
+            if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
+                self.pgconn.finish()
+            raise
+
+
+class Database:
+    """Run single statements, each in its own transaction, on pooled connections.
+
+    `concurrent` bounds the threads inside; one more waits a quarter of a second and is then
+    refused, so that a slow database never takes every thread away from cached redirects.
+    Errors are DatabaseUnavailable, or psycopg.IntegrityError for a violated constraint.
+    """
+
+    def __init__(self, settings: PostgresSettings, *, concurrent: int) -> None:
+        self._pool: ConnectionPool[BoundedConnection] = ConnectionPool(
+            connection_class=BoundedConnection,
+            kwargs=connection_arguments(settings),
+            min_size=settings.pool_min,
+            max_size=settings.pool_max,
+            timeout=CONNECTION_WAIT,
+            max_idle=300.0,
+            max_lifetime=1800.0,
+            # Give up at once and try anew with the next request: the pool's own back-off would
+            # keep it away from a server that is back.
+            reconnect_timeout=0.0,
+            reconnect_failed=self._reconnect_failed,
+            num_workers=2,
+            name="postgresql",
+            open=False,
+        )
+        self._turns = threading.BoundedSemaphore(concurrent)
+        self._used = 0
+        self._timeouts = 0
+        self._reconnect_failures = 0
+        self._lock = threading.Lock()
+        self.breaker = CircuitBreaker("PostgreSQL", self._probe, _PROBE_INTERVAL)
+
+    def open(self) -> None:
+        """Start the pool's threads, which connect in the background; call it after the fork."""
+        self._pool.open(wait=False)
+
+    def close(self) -> None:
+        """Close the pool."""
+        self.breaker.stop()
+        self._pool.close(timeout=1.0)
+
+    def rows(
+        self, statement: str, parameters: Sequence[object] = (), *, repeatable: bool
+    ) -> list[Row]:
+        """Return the rows of one statement.
+
+        A `repeatable` statement is run again when its connection turns out to be broken: after
+        a restart of the server every pooled connection is.
+        """
+        if self.breaker.is_open or not self._turns.acquire(timeout=_TURN_WAIT):
+            raise DatabaseUnavailable
+        try:
+            return self._rows(statement, parameters, repeatable=repeatable)
+        finally:
+            self._turns.release()
+
+    def is_healthy(self) -> bool:
+        """Tell within about a second whether PostgreSQL answers."""
+        if self.breaker.is_open:
+            return False
+        try:
+            self._probe()
+        except psycopg.Error:
+            return False
+        return True
+
+    def statistics(self) -> Mapping[str, int]:
+        """Return the pool's numbers, as `metrics.observe_pool` wants them."""
+        now = self._pool.get_stats()
+        return {
+            "idle": now.get("pool_available", 0),
+            "used": self._used,
+            "max": now.get("pool_max", 0),
+            "pending": now.get("requests_waiting", 0),
+            "timeouts": self._timeouts,
+        }
+
+    def _rows(self, statement: str, parameters: Sequence[object], *, repeatable: bool) -> list[Row]:
+        deadline = time.monotonic() + CONNECTION_WAIT
+        while True:
+            connection = self._connection(deadline)
+            try:
+                return connection.execute(statement, parameters).fetchall()
+            except psycopg.IntegrityError:
+                raise
+            except psycopg.errors.ReadOnlySqlTransaction as error:
+                connection.close()
+                self._pool.drain()
+                self._unavailable(error, away=False)
+            except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+                broken = _is_broken(connection, error)
+                late = time.monotonic() > deadline
+                if late or not (broken and repeatable):
+                    self._unavailable(error, away=broken and late)
+            except psycopg.Error as error:
+                self._unavailable(error, away=False)
+            finally:
+                self._give_back(connection)
+
+    def _connection(self, deadline: float) -> BoundedConnection:
+        failures = self._reconnect_failures
+        while True:
+            left = deadline - time.monotonic()
+            try:
+                connection = self._pool.getconn(timeout=max(0.001, min(_SLICE, left)))
+            except PoolTimeout as error:
+                # With no connection in use, none will be given back: only a new one can help.
+                hopeless = self._used == 0 and self._reconnect_failures != failures
+                if left <= _SLICE or hopeless or self.breaker.is_open:
+                    self._timeouts += 1
+                    self._unavailable(error, away=self._used == 0)
+                continue
+            except psycopg.Error as error:
+                self._unavailable(error, away=True)
+            with self._lock:
+                self._used += 1
+            return connection
+
+    def _give_back(self, connection: BoundedConnection) -> None:
+        with self._lock:
+            self._used -= 1
+        self._pool.putconn(connection)
+
+    def _unavailable(self, error: psycopg.Error, *, away: bool) -> NoReturn:
+        cause = database_cause(error)
+        if away:
+            self.breaker.failed(cause)
+        else:
+            log.warning("PostgreSQL refused a statement: %s", cause)
+        raise DatabaseUnavailable from None
+
+    def _reconnect_failed(self, _pool: object) -> None:
+        self._reconnect_failures += 1
+
+    def _probe(self) -> None:
+        connection = self._pool.getconn(timeout=_HEALTH_WAIT)
+        connection.reply_wait = _HEALTH_WAIT
+        try:
+            connection.execute("SELECT 1")
+        finally:
+            connection.reply_wait = _REPLY_WAIT
+            self._pool.putconn(connection)
+
+
+def _is_broken(connection: BoundedConnection, error: psycopg.Error) -> bool:
+    """Tell whether the connection, rather than the statement, is at fault; if so, close it."""
+    if (error.sqlstate or "")[:3] in {"57P", "080"}:
+        connection.close()
+    return connection.closed
+
+
+def connection_arguments(settings: PostgresSettings) -> dict[str, Any]:
+    """Return the arguments of `psycopg.connect` for one autocommit connection."""
+    return {
+        "host": settings.host,
+        "port": settings.port,
+        "dbname": settings.database,
+        "user": settings.user,
+        "password": settings.password or None,
+        "sslmode": settings.sslmode,
+        "connect_timeout": int(CONNECTION_WAIT),
+        "application_name": "shortener",
+        "options": f"-c statement_timeout={int(STATEMENT_LIMIT * 1000)}",
+        "autocommit": True,
+        "prepare_threshold": 5 if settings.prepared_statements else None,
+        # A server that vanished without a word (failover, lost network) is noticed by the kernel.
+        "keepalives_idle": 10,
+        "keepalives_interval": 3,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 5000,
+    }
