@@ -30,7 +30,7 @@ class Process:
         cwd: Path | None = None,
     ) -> None:
         """Start the command; stderr None sends both streams to stdout."""
-        self._popen = subprocess.Popen(  # noqa: S603 (commands are ours)
+        self._popen = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=stdout,
