@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import ipaddress
 import re
@@ -62,9 +63,9 @@ def accept(text: str, *, own_hosts: frozenset[str], local: bool) -> Target:
     if not has_scheme(url):
         url = _DEFAULT_SCHEME + url
     parts = _split(url)
-    if "." not in parts.host and not parts.host.startswith("["):
-        if not (local and parts.host in _LOOPBACK_NAMES):
-            raise InvalidUrl("the host needs a dot")
+    reachable = "." in parts.host or parts.host.startswith("[")
+    if not reachable and not (local and parts.host in _LOOPBACK_NAMES):
+        raise InvalidUrl("the host needs a dot")
     if _authority(parts) in own_hosts:
         raise InvalidUrl("a short link cannot lead to this service itself")
     return Target(url, hashlib.sha256(parts.key.encode()).digest())
@@ -91,10 +92,8 @@ def location(url: str) -> str:
     authority = match["authority"]
     if not authority.isascii():
         name, colon, port = authority.partition(":")
-        try:
+        with contextlib.suppress(InvalidUrl):
             authority = _ascii_name(name) + colon + port
-        except InvalidUrl:
-            pass
     sent = f"{match['scheme']}://{authority}{match['rest']}"
     return quote(sent, safe=_PRINTABLE_ASCII, errors="replace")
 

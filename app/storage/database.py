@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NoReturn, TypeVar
 
 import psycopg
@@ -98,7 +98,7 @@ class Database:
         self._pool.close(timeout=1.0)
 
     def rows(
-        self, statement: str, parameters: Sequence[object] = (), *, repeatable: bool
+        self, statement: str, parameters: Mapping[str, object], *, repeatable: bool
     ) -> list[Row]:
         """Return the rows of one statement.
 
@@ -133,7 +133,9 @@ class Database:
             "timeouts": self._timeouts,
         }
 
-    def _rows(self, statement: str, parameters: Sequence[object], *, repeatable: bool) -> list[Row]:
+    def _rows(
+        self, statement: str, parameters: Mapping[str, object], *, repeatable: bool
+    ) -> list[Row]:
         deadline = time.monotonic() + CONNECTION_WAIT
         while True:
             connection = self._connection(deadline)

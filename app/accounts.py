@@ -1,0 +1,90 @@
+"""Sign up and log in: the use cases of accounts."""
+
+from __future__ import annotations
+
+from email_validator import EmailNotValidError, validate_email
+
+from app import metrics, passwords
+from app.model import InvalidCredentials, InvalidPayload, ServiceError, User
+from app.passwords import Passwords
+from app.storage.users import UserTable
+from app.tokens import Tokens
+
+LONGEST_EMAIL = 254
+"""Characters (RFC 5321, erratum 1690)."""
+
+_USERNAME_LENGTHS = range(3, 65)
+
+
+class Accounts:
+    """The use cases."""
+
+    def __init__(self, table: UserTable, hashes: Passwords, tokens: Tokens) -> None:
+        self._table = table
+        self._passwords = hashes
+        self._tokens = tokens
+
+    def sign_up(self, email: str, password: str, username: str | None) -> tuple[User, str]:
+        """Return the new user and a token.
+
+        Errors: InvalidPayload with the reason, EmailExists, UsernameExists, RateLimitExceeded,
+        DatabaseUnavailable.
+        """
+        address = _checked_email(email)
+        _check_password(password)
+        name = _checked_username(username)
+        try:
+            user = self._table.insert(name, address, self._passwords.hash(password))
+        except ServiceError:
+            metrics.record_account("refused")
+            raise
+        metrics.record_account("signed_up")
+        return user, self._tokens.issue(user.id)
+
+    def log_in(self, email: str, password: str) -> str:
+        """Return a token.
+
+        InvalidCredentials, after the same time for a known and an unknown address. Other errors:
+        InvalidPayload, RateLimitExceeded, DatabaseUnavailable.
+        """
+        if not email or not password:
+            raise InvalidPayload("email and password are needed")
+        known = None
+        if len(email) <= LONGEST_EMAIL and email.isprintable():
+            known = self._table.credentials(email.strip())
+        if len(password) > passwords.LONGEST:
+            # As costly as any other wrong password, but never as costly as the client likes.
+            password, known = password[: passwords.LONGEST], None
+        right = self._passwords.verify(password, None if known is None else known[1])
+        if known is None or not right:
+            metrics.record_account("refused")
+            raise InvalidCredentials
+        metrics.record_account("logged_in")
+        return self._tokens.issue(known[0])
+
+
+def _checked_email(email: str) -> str:
+    if len(email) > LONGEST_EMAIL:
+        raise InvalidPayload(f"email has more than {LONGEST_EMAIL} characters")
+    try:
+        return validate_email(email.strip(), check_deliverability=False).normalized
+    except EmailNotValidError:
+        raise InvalidPayload("email is not a valid address") from None
+
+
+def _check_password(password: str) -> None:
+    if not passwords.SHORTEST <= len(password) <= passwords.LONGEST:
+        raise InvalidPayload(
+            f"password must have {passwords.SHORTEST} to {passwords.LONGEST} characters"
+        )
+
+
+def _checked_username(username: str | None) -> str | None:
+    name = (username or "").strip()
+    if not name:
+        return None
+    if len(name) not in _USERNAME_LENGTHS:
+        raise InvalidPayload("username must have 3 to 64 characters")
+    if not name.isprintable():
+        raise InvalidPayload("username contains a control character")
+    return name

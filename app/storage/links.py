@@ -1,0 +1,68 @@
+"""The table of links."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import psycopg
+
+from app.model import InvalidToken, Link
+from app.storage.database import Database
+from app.targets import Target
+
+# One round trip: insert, or else give the code that the same owner already has. When another
+# transaction has just inserted the same target, its row conflicts but is not yet visible, and
+# no row comes back; neither does one when the code is taken.
+_INSERT = """
+    WITH inserted AS (
+        INSERT INTO urls (id, original_url, user_id, target_digest, created_at)
+        VALUES (%(code)s, %(url)s, %(owner)s, %(digest)s, timezone('utc', now()))
+        ON CONFLICT DO NOTHING
+        RETURNING id
+    )
+    SELECT id, true FROM inserted
+    UNION ALL
+    SELECT id, false FROM urls
+    WHERE target_digest = %(digest)s AND {owner} AND NOT EXISTS (SELECT FROM inserted)
+    LIMIT 1
+"""
+_INSERT_OWNED = _INSERT.format(owner="user_id = %(owner)s")
+_INSERT_ANONYMOUS = _INSERT.format(owner="user_id IS NULL")
+_SELECT_TARGET = "SELECT original_url FROM urls WHERE id = %(code)s"
+_SELECT_OWNED = """
+    SELECT id, original_url, created_at FROM urls
+    WHERE user_id = %(owner)s
+    ORDER BY created_at DESC NULLS LAST, id DESC
+    LIMIT %(limit)s
+"""
+
+
+class LinkTable:
+    """Read and write links."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def insert(self, code: str, target: Target, owner: UUID | None) -> tuple[str, bool] | None:
+        """Return the target's code for this owner and whether it is new.
+
+        None: the code is taken, or the same target is just being inserted; try again with
+        another code. InvalidToken: the owner does not exist.
+        """
+        statement = _INSERT_ANONYMOUS if owner is None else _INSERT_OWNED
+        values = {"code": code, "url": target.url, "owner": owner, "digest": target.digest}
+        try:
+            rows = self._database.rows(statement, values, repeatable=True)
+        except psycopg.errors.ForeignKeyViolation:
+            raise InvalidToken from None
+        return (rows[0][0], rows[0][1]) if rows else None
+
+    def target(self, code: str) -> str | None:
+        """Return the stored target of a code, or None."""
+        rows = self._database.rows(_SELECT_TARGET, {"code": code}, repeatable=True)
+        return rows[0][0] if rows else None
+
+    def owned_by(self, owner: UUID, limit: int) -> list[Link]:
+        """Return an owner's links, the newest first, at most `limit`."""
+        rows = self._database.rows(_SELECT_OWNED, {"owner": owner, "limit": limit}, repeatable=True)
+        return [Link(code, target, created_at) for code, target, created_at in rows]
