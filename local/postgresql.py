@@ -51,6 +51,7 @@ class PostgreSQL(Server):
             "POSTGRES_DB": database,
             "POSTGRES_USER": "postgres",
             "POSTGRES_PASSWORD": self.password,
+            "POSTGRES_SSLMODE": "disable",
         }
 
     def connect(self, database: str = "postgres") -> psycopg.Connection:
@@ -126,7 +127,13 @@ class PostgreSQL(Server):
             "--builtin-locale=C.UTF-8",  # Unicode case rules, whatever locales the system has
             *([] if self.durable else ["--no-sync"]),
         ]
-        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        done = subprocess.run(
+            command,
+            check=False,
+            capture_output=True,
+            text=True,
+            start_new_session=True,  # a Ctrl-C waits for its end
+        )
         if done.returncode:
             message = f"initdb failed: {' '.join(done.stderr.split())}"
             raise ServerError(message)

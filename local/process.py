@@ -74,10 +74,15 @@ class Process:
         """Let a frozen tree run on."""
         _signal(reversed(_tree(self._root)), signal.SIGCONT)
 
-    def kill(self) -> None:
-        """Kill (SIGKILL) the command and all descendants, and wait until they are gone."""
+    def strike(self) -> list[psutil.Process]:
+        """Kill without waiting, as a signal handler may; return what was killed."""
         tree = _freeze(self._root)
         _signal(tree, signal.SIGKILL)
+        return tree
+
+    def kill(self) -> None:
+        """Kill (SIGKILL) the command and all descendants, and wait until they are gone."""
+        tree = self.strike()
         # Ours to reap first: whoever else waits for a child takes its exit status away.
         self._popen.wait(_KILL_WAIT_S)
         _wait(tree, _KILL_WAIT_S)

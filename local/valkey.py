@@ -39,8 +39,11 @@ class Valkey(Server):
 
     def environment(self) -> dict[str, str]:
         """Return REDIS_* for this server."""
-        settings = {"REDIS_ADDR": f"{LOOPBACK}:{self.port}"}
-        return settings if self.password is None else {**settings, "REDIS_PASSWORD": self.password}
+        return {
+            "REDIS_ADDR": f"{LOOPBACK}:{self.port}",
+            "REDIS_PASSWORD": self.password or "",
+            "REDIS_TLS": "false",
+        }
 
     def connect(self) -> redis.Redis:
         """Make a client that gives up after 2 s."""
