@@ -141,6 +141,15 @@ class Settings:
         return settings
 
 
+def postgres_from_env(variables: Mapping[str, str]) -> PostgresSettings:
+    """Read what `migrate` needs and no more; raise SettingsError with all mistakes at once."""
+    environment = Environment(variables)
+    settings = _postgres(environment, _env(environment), threads=1)
+    if environment.mistakes:
+        raise SettingsError(environment.mistakes)
+    return settings
+
+
 def _env(environment: Environment) -> str:
     name = "ENV" if environment.text("ENV") else "GO_ENV"
 

@@ -1,0 +1,82 @@
+"""The one place where everything is wired together."""
+
+from __future__ import annotations
+
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+import telemetry
+from app import metrics, targets
+from app.accounts import Accounts
+from app.config import Settings
+from app.links import Links
+from app.passwords import Passwords
+from app.routes import bodies
+from app.routes.accounts import accounts_blueprint
+from app.routes.cors import allow_origins
+from app.routes.errors import handle_errors
+from app.routes.health import health_blueprint
+from app.routes.links import links_blueprint
+from app.routes.redirects import redirects_blueprint
+from app.routes.request_ids import RequestIds
+from app.storage.cache import LinkCache
+from app.storage.database import Database
+from app.storage.links import LinkTable
+from app.storage.rate_limits import RateLimits
+from app.storage.redis import Redis
+from app.storage.users import UserTable
+from app.tokens import Tokens
+
+
+def create_app(settings: Settings) -> Flask:
+    """Return the service; connections are opened here, so call it after the fork."""
+    app = Flask(__name__, static_folder=None)
+    telemetry.instrument(app)
+
+    # One thread of a worker always stays free of slow dependencies and of password hashing.
+    all_but_one = max(1, settings.threads - 1)
+    database = Database(settings.postgres, concurrent=all_but_one)
+    redis = Redis(settings.redis) if settings.redis else None
+    limits = RateLimits(settings.rate_limits, redis)
+    tokens = Tokens(settings.jwt_secret)
+    accounts = Accounts(UserTable(database), Passwords(max(1, settings.threads // 2)), tokens)
+    links = Links(
+        LinkTable(database),
+        LinkCache(redis),
+        own_hosts=_own_hosts(settings.public_base_url),
+        local=settings.local,
+    )
+
+    app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False
+    app.config["MAX_CONTENT_LENGTH"] = bodies.LONGEST
+    allow_origins(app, settings.cors_origins)
+    handle_errors(app)
+    app.register_blueprint(
+        health_blueprint(
+            postgres=database.is_healthy,
+            redis=redis.is_healthy if redis else lambda: False,
+            telemetry=telemetry.health,
+            prometheus=telemetry.prometheus_text if settings.local else None,
+        )
+    )
+    app.register_blueprint(links_blueprint(links, tokens, limits))
+    app.register_blueprint(accounts_blueprint(accounts, limits))
+    app.register_blueprint(redirects_blueprint(links, limits, status=settings.redirect_status))
+
+    proxies = settings.trusted_proxies
+    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=0)  # type: ignore[method-assign]
+    app.wsgi_app = RequestIds(app.wsgi_app)  # type: ignore[method-assign]
+
+    metrics.observe_pool(database.statistics)
+    metrics.observe_breaker("postgresql", lambda: database.breaker.is_open)
+    if redis:
+        metrics.observe_breaker("redis", lambda: redis.breaker.is_open)
+    app.extensions["worker_exit"] = (database.close, *((redis.close,) if redis else ()))
+    database.open()
+    return app
+
+
+def _own_hosts(public_base_url: str | None) -> frozenset[str]:
+    host = targets.authority(public_base_url) if public_base_url else None
+    return frozenset() if host is None else frozenset({host})

@@ -1,0 +1,58 @@
+"""How request bodies are read."""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar
+
+import msgspec
+from flask import Request
+
+from app.model import ServiceError, UnsupportedMediaType
+
+LONGEST = 64 * 1024
+"""Bytes; the longest target has 8,192 characters, of which JSON may need six bytes each."""
+
+T = TypeVar("T")
+
+
+class CreateBody(msgspec.Struct, frozen=True):
+    """What `POST /api/` takes."""
+
+    url: str
+
+
+class SignupBody(msgspec.Struct, frozen=True):
+    """What `POST /api/signup` takes."""
+
+    email: str
+    password: str
+    username: str | None = None
+
+
+class LoginBody(msgspec.Struct, frozen=True):
+    """What `POST /api/login` takes."""
+
+    email: str
+    password: str
+
+
+class BodyReader(Generic[T]):
+    """Read JSON objects of one type; what is not one becomes `refusal` with the reason."""
+
+    def __init__(self, kind: type[T], refusal: type[ServiceError]) -> None:
+        self._decoder = msgspec.json.Decoder(kind)
+        self._refusal = refusal
+
+    def read(self, request: Request) -> T:
+        """Return the body; raise UnsupportedMediaType or the refusal."""
+        media_type = request.mimetype
+        if media_type and media_type != "application/json" and not media_type.endswith("+json"):
+            raise UnsupportedMediaType("the body must be application/json")
+        try:
+            return self._decoder.decode(request.get_data(cache=False))
+        except msgspec.ValidationError as error:
+            raise self._refusal(str(error)) from None
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise self._refusal("the body is not JSON in UTF-8") from None
+        except RecursionError:
+            raise self._refusal("the body is nested too deeply") from None

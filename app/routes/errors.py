@@ -1,0 +1,104 @@
+"""The one place where an error becomes an answer."""
+
+from __future__ import annotations
+
+import html
+import logging
+
+import msgspec
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException
+
+from app.model import RateLimitExceeded, ServiceError
+from app.routes.answers import json_answer
+
+log = logging.getLogger(__name__)
+
+_HTTP_CODES = {
+    400: ("INVALID_REQUEST", "Invalid request"),
+    404: ("NOT_FOUND", "Not found"),
+    405: ("METHOD_NOT_ALLOWED", "Method not allowed"),
+    408: ("REQUEST_TIMEOUT", "Request timeout"),
+    413: ("PAYLOAD_TOO_LARGE", "Payload too large"),
+    415: ("UNSUPPORTED_MEDIA_TYPE", "Unsupported media type"),
+}
+_PAGE = (
+    '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+    '<meta name="viewport" content="width=device-width"><meta name="robots" content="noindex">'
+    "<title>{message}</title><style>body{{font:1.1rem/1.5 system-ui,sans-serif;max-width:32rem;"
+    "margin:20vh auto;padding:0 1rem}}small{{color:#666}}</style></head><body>"
+    "<h1>{message}</h1><p>{details}</p><p><small>{status} {code} · {request_id}</small></p>"
+    "</body></html>"
+)
+_PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+REDIRECT_ENDPOINT = "redirects.follow"
+
+
+class ErrorBody(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The shape of every error."""
+
+    error: str
+    code: str
+    details: str | None = None
+    retry_after: int | None = None
+
+
+def handle_errors(app: Flask) -> None:
+    """Register the mapping for errors of ours, of HTTP, and for those nobody expected."""
+    app.register_error_handler(ServiceError, _service_error)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(Exception, _unexpected_error)
+
+
+def _service_error(error: ServiceError) -> Response:
+    limited = isinstance(error, RateLimitExceeded)
+    body = ErrorBody(
+        error.message, error.code, error.details, error.retry_after if limited else None
+    )
+    answer = _answer(body, error.status)
+    if error.status == 401:
+        answer.headers["WWW-Authenticate"] = "Bearer"
+    if error.retry_after is not None:
+        answer.headers["Retry-After"] = str(error.retry_after)
+    if isinstance(error, RateLimitExceeded):
+        answer.headers["X-RateLimit-Limit"] = str(error.limit)
+        answer.headers["X-RateLimit-Window"] = str(error.window)
+    return answer
+
+
+def _http_error(error: HTTPException) -> Response:
+    status = error.code or 500
+    code, message = _HTTP_CODES.get(status, ("INVALID_REQUEST", error.name))
+    if status >= 500:
+        code, message = "INTERNAL_ERROR", "Internal server error"
+    answer = _answer(ErrorBody(message, code), status)
+    for name, value in error.get_headers(request.environ):
+        if name not in {"Content-Type", "Content-Length"}:
+            answer.headers[name] = value
+    return answer
+
+
+def _unexpected_error(error: Exception) -> Response:
+    log.error("Unexpected error", exc_info=error)
+    return _answer(ErrorBody("Internal server error", "INTERNAL_ERROR"), 500)
+
+
+def _answer(body: ErrorBody, status: int) -> Response:
+    if request.endpoint != REDIRECT_ENDPOINT or not _prefers_html():
+        return json_answer(body, status)
+    page = _PAGE.format(
+        message=html.escape(body.error),
+        details=html.escape(body.details or ""),
+        status=status,
+        code=body.code,
+        request_id=html.escape(request.environ.get("HTTP_X_REQUEST_ID", "")),
+    )
+    answer = Response(page, status, mimetype="text/html")
+    answer.headers["Content-Security-Policy"] = _PAGE_POLICY
+    answer.vary.add("Accept")
+    return answer
+
+
+def _prefers_html() -> bool:
+    accepted = request.accept_mimetypes
+    return accepted["text/html"] > accepted["application/json"]
