@@ -1,0 +1,25 @@
+"""Traces, metrics and logs beside a Flask application, which neither waits for nor needs them.
+
+    config = telemetry.Config.from_env(os.environ)   # ConfigError.mistakes: one line each
+    telemetry.start(config, slot=0)                   # in the worker, before the app is loaded
+    telemetry.instrument(app)                         # straight after Flask()
+    telemetry.health(), telemetry.prometheus_text()   # for /healthz and /metrics
+    telemetry.stop(budget=13.0)                       # flushes spans, then metrics, then logs
+
+Nothing else is public. Without `start` every function is harmless: `instrument` does nothing,
+`health` says that nothing is configured. This package never imports the application.
+"""
+
+from telemetry.config import Config, ConfigError
+from telemetry.lifecycle import health, instrument, logging_config, prometheus_text, start, stop
+
+__all__ = [
+    "Config",
+    "ConfigError",
+    "health",
+    "instrument",
+    "logging_config",
+    "prometheus_text",
+    "start",
+    "stop",
+]

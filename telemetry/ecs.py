@@ -1,0 +1,69 @@
+"""Which ECS task this is, from the task metadata endpoint (version 4)."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import time
+from typing import Any
+from urllib.parse import urlsplit
+
+LIMIT = 1.0
+"""Seconds for the whole answer: the start must not hang on it."""
+_LONGEST_ANSWER = 1 << 20
+_ARN_PARTS = 6
+
+
+def fetch_task(uri: str, limit: float = LIMIT) -> dict[str, Any]:
+    """Return the task's metadata, or {} if it does not come in time or makes no sense."""
+    deadline = time.monotonic() + limit
+    try:
+        parts = urlsplit(uri)
+        connection = http.client.HTTPConnection(
+            parts.hostname or "", parts.port or 80, timeout=limit
+        )
+        try:
+            connection.request("GET", parts.path.rstrip("/") + "/task")
+            sock = connection.sock
+            response = connection.getresponse()
+            body = b""
+            while len(body) < _LONGEST_ANSWER:
+                sock.settimeout(max(deadline - time.monotonic(), 0.001))
+                chunk = response.read1(65536)
+                if not chunk:
+                    break
+                body += chunk
+        finally:
+            connection.close()
+        task = json.loads(body)
+    except (OSError, ValueError, http.client.HTTPException):
+        return {}
+    return task if isinstance(task, dict) and response.status == http.client.OK else {}
+
+
+def task_arn(task: dict[str, Any]) -> str | None:
+    """Return the task's ARN; ECS sets no environment variable with it."""
+    arn = task.get("TaskARN")
+    return arn if isinstance(arn, str) and arn else None
+
+
+def resource_attributes(
+    task: dict[str, Any], arn: str | None, cluster_name: str | None
+) -> dict[str, str]:
+    """Name the cloud, the cluster and the task by the OpenTelemetry conventions."""
+    found: dict[str, Any] = {"cloud.provider": "aws", "cloud.platform": "aws_ecs"}
+    parts = (arn or "").split(":")
+    cluster = task.get("Cluster") or cluster_name
+    if arn and len(parts) == _ARN_PARTS:
+        found["aws.ecs.task.arn"] = arn
+        found["cloud.region"] = parts[3]
+        found["cloud.account.id"] = parts[4]
+        if cluster and not str(cluster).startswith("arn:"):
+            cluster = ":".join([*parts[:5], f"cluster/{cluster}"])
+    if cluster and str(cluster).startswith("arn:"):
+        found["aws.ecs.cluster.arn"] = cluster
+    found["aws.ecs.task.family"] = task.get("Family")
+    found["aws.ecs.task.revision"] = task.get("Revision")
+    found["aws.ecs.launchtype"] = str(task.get("LaunchType") or "").lower()
+    found["cloud.availability_zone"] = task.get("AvailabilityZone")
+    return {name: str(value) for name, value in found.items() if value}

@@ -1,0 +1,151 @@
+"""OTLP exporters whose every outcome is known: accepted, refused in part, failed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import requests
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceResponse,
+)
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+from opentelemetry.sdk.metrics.export import MetricExporter, MetricExportResult, MetricsData
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+
+from telemetry.context import muted
+from telemetry.signals import Signal
+
+TIMEOUT = 2.0
+"""Seconds for one export, its retries included."""
+BATCH = 512
+QUEUE = 2048
+DELAY = 5000
+"""Milliseconds."""
+
+
+class _Session(requests.Session):
+    """Takes a redirect for a failure (the exporter does not) and reads partial success."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rejected = 0
+
+    def request(self, *args: Any, **kwargs: Any) -> requests.Response:
+        response = super().request(*args, **kwargs)
+        self.rejected = 0
+        if response.is_redirect or 300 <= response.status_code < 400:
+            response.status_code = requests.codes.misdirected_request
+        elif response.ok and response.content:
+            self.rejected = _rejected(str(response.url), response.content)
+        return response
+
+
+def _rejected(url: str, body: bytes) -> int:
+    """Return how many items the collector says it refused (OTLP, partial success)."""
+    try:
+        if url.endswith("/v1/traces"):
+            spans = ExportTraceServiceResponse.FromString(body).partial_success
+            return int(spans.rejected_spans)
+        points = ExportMetricsServiceResponse.FromString(body).partial_success
+        return int(points.rejected_data_points)
+    except DecodeError:
+        return 0
+
+
+class AccountedSpanExporter(SpanExporter):
+    """Exports spans and tells the signal what came of it; its log lines are not exported."""
+
+    def __init__(self, endpoint: str, signal: Signal) -> None:
+        self._session = _Session()
+        self._exporter = OTLPSpanExporter(endpoint, session=self._session, timeout=TIMEOUT)
+        self._signal = signal
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Export the spans; never raise."""
+        with muted():
+            try:
+                result = self._exporter.export(spans)
+            except Exception:  # noqa: BLE001  # whatever the transport raises is a failed export
+                result = SpanExportResult.FAILURE
+        if result is SpanExportResult.SUCCESS:
+            self._signal.exported(len(spans), self._session.rejected)
+        else:
+            self._signal.export_failed(len(spans))
+        return result
+
+    def probe(self) -> None:
+        """Find out with an empty export whether the collector answers."""
+        with muted():
+            self._signal.works = self._exporter.export(()) is SpanExportResult.SUCCESS
+
+    def shutdown(self) -> None:
+        """End retries at once."""
+        with muted():
+            self._exporter.shutdown()  # type: ignore[no-untyped-call]
+
+    def force_flush(self, timeout_millis: int = 30000) -> bool:  # noqa: ARG002
+        """Do nothing: nothing is kept here."""
+        return True
+
+
+class AccountedSpanProcessor(BatchSpanProcessor):
+    """The SDK's batch processor, counting what goes in: it drops the oldest without a word."""
+
+    def __init__(self, exporter: AccountedSpanExporter, signal: Signal) -> None:
+        super().__init__(
+            exporter,
+            max_queue_size=QUEUE,
+            schedule_delay_millis=DELAY,
+            max_export_batch_size=BATCH,
+        )
+        self._signal = signal
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Queue a sampled span."""
+        if span.context.trace_flags.sampled:
+            self._signal.produce()
+        super().on_end(span)
+
+
+class AccountedMetricExporter(MetricExporter):
+    """Exports metrics and tells the signal what came of it."""
+
+    def __init__(self, endpoint: str, signal: Signal) -> None:
+        super().__init__()
+        self._session = _Session()
+        self._exporter = OTLPMetricExporter(endpoint, session=self._session, timeout=TIMEOUT)
+        self._preferred_temporality = self._exporter._preferred_temporality  # noqa: SLF001
+        self._preferred_aggregation = self._exporter._preferred_aggregation  # noqa: SLF001
+        self._signal = signal
+
+    def export(
+        self,
+        metrics_data: MetricsData,
+        timeout_millis: float = 10_000,
+        **_kwargs: Any,
+    ) -> MetricExportResult:
+        """Export the metrics; never raise."""
+        with muted():
+            try:
+                result = self._exporter.export(metrics_data, timeout_millis)
+            except Exception:  # noqa: BLE001  # whatever the transport raises is a failed export
+                result = MetricExportResult.FAILURE
+        if result is MetricExportResult.SUCCESS:
+            self._signal.exported(1, int(self._session.rejected > 0))
+        else:
+            self._signal.export_failed(1)
+        return result
+
+    def shutdown(self, timeout_millis: float = 30_000, **_kwargs: Any) -> None:  # noqa: ARG002
+        """End retries at once."""
+        with muted():
+            self._exporter.shutdown()
+
+    def force_flush(self, timeout_millis: float = 10_000) -> bool:  # noqa: ARG002
+        """Do nothing: nothing is kept here."""
+        return True

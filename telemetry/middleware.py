@@ -1,0 +1,81 @@
+"""The WSGI layer around the application: one "Request completed" for every request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.context import Context, attach
+
+from telemetry.context import Request, current_request
+from telemetry.logs import LogPipeline
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+REQUEST_KEY = "telemetry.request"
+_NO_CONTEXT = Context()
+_SCHEMES = frozenset({"http", "https"})
+
+
+class RequestLog:
+    """Puts the request into the thread's context and logs it when its answer is through.
+
+    The line is written when the server closes the body: after the last byte was handed to the
+    kernel, and also when the client hung up before.
+    """
+
+    def __init__(self, app: WSGIApplication, pipeline: LogPipeline) -> None:
+        self._app = app
+        self._pipeline = pipeline
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Serve one request."""
+        if environ.get("wsgi.url_scheme") not in _SCHEMES:
+            environ["wsgi.url_scheme"] = "http"  # a proxy's header: it becomes a metric's attribute
+        request = environ[REQUEST_KEY] = Request(environ)
+        current_request.set(request)
+        # What an earlier request may have left on this thread must not become our parent.
+        attach(_NO_CONTEXT)
+
+        def start(status: str, *rest: Any) -> Any:
+            request.status = int(status[:3])
+            return start_response(status, *rest)
+
+        try:
+            body = self._app(environ, start)
+        except BaseException:
+            request.status = 500
+            self._finish(request)
+            raise
+        return _Body(body, request, self._finish)
+
+    def _finish(self, request: Request) -> None:
+        self._pipeline.completed(request, perf_counter() - request.started)
+        current_request.set(None)
+
+
+class _Body:
+    """A response's body that says when it is closed."""
+
+    __slots__ = ("_body", "_finish", "_request")
+
+    def __init__(
+        self, body: Iterable[bytes], request: Request, finish: Callable[[Request], None]
+    ) -> None:
+        self._body = body
+        self._request: Request | None = request
+        self._finish = finish
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._body)
+
+    def close(self) -> None:
+        try:
+            if hasattr(self._body, "close"):
+                self._body.close()
+        finally:
+            request, self._request = self._request, None
+            if request is not None:
+                self._finish(request)

@@ -1,0 +1,49 @@
+"""Take secrets out of text that is about to be logged."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+MASK = "***"
+
+_SECRET_NAME = re.compile(
+    r"passw|pwd|secret|token|authorization|cookie|api[_-]?key|credential", re.IGNORECASE
+)
+# Most lines hold none of these: one pass decides.
+_SUSPECT = re.compile(r"://|eyJ|bearer|basic|passw|pwd|secret|token|api[_-]?key", re.IGNORECASE)
+_RULES = (
+    # userinfo of any URL, also a database's
+    (re.compile(r"(\b[a-zA-Z][a-zA-Z0-9+.-]*://)[^/\s@\"'<>]+@"), rf"\g<1>{MASK}@"),
+    # the query and fragment of a URL: people shorten links that hold keys
+    (re.compile(r"(\bhttps?://[^\s?#\"'<>]*)[?#][^\s\"'<>]*", re.IGNORECASE), rf"\g<1>?{MASK}"),
+    # a JSON Web Token, whole or in parts
+    (re.compile(r"\beyJ[\w-]{5,}(\.[\w-]*)*"), MASK),
+    (re.compile(r"\b(bearer|basic)\s+[\w.~+/=-]{6,}", re.IGNORECASE), rf"\g<1> {MASK}"),
+    (
+        re.compile(
+            r"(\b\w*(?:password|passwd|pwd|secret|token|api[_-]?key)[\"']?\s*[=:]\s*)"
+            r"(\"[^\"]*\"|'[^']*'|[^\s\"',;&)]+)",
+            re.IGNORECASE,
+        ),
+        rf"\g<1>{MASK}",
+    ),
+)
+
+
+def redact(text: str) -> str:
+    """Mask passwords, tokens and the queries of URLs."""
+    if _SUSPECT.search(text) is None:
+        return text
+    for pattern, replacement in _RULES:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+def redact_field(name: str, value: Any) -> Any:
+    """Mask the whole value of a field with a secret's name; else redact its text."""
+    if isinstance(value, (int, float, bool)) or value is None:
+        return value
+    if _SECRET_NAME.search(name):
+        return MASK
+    return redact(value) if isinstance(value, str) else value

@@ -1,0 +1,88 @@
+"""The thread that probes what does not work and says once a minute what was lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+
+from telemetry.lines import Clock
+
+PROBE_INTERVAL = 5.0
+REPORT_INTERVAL = 60.0
+
+
+class Report:
+    """Says on stderr, never through logging, how much more was lost since it last said so."""
+
+    def __init__(
+        self, losses: Callable[[], Mapping[str, int]], write: Callable[[str], object] | None = None
+    ) -> None:
+        self._losses = losses
+        self._write = write or _stderr
+        self._said: Mapping[str, int] = {}
+        self._clock = Clock()
+
+    def say(self, message: str) -> None:
+        """Write one JSON line if anything was lost since the last one."""
+        losses = dict(self._losses())
+        fresh = {
+            what: count - self._said.get(what, 0)
+            for what, count in losses.items()
+            if count > self._said.get(what, 0)
+        }
+        self._said = losses
+        if fresh:
+            line = {
+                "level": "warn",
+                "ts": self._clock.format(time.time()),
+                "msg": message,
+                "logger": "telemetry",
+                "lost": fresh,
+                "pid": os.getpid(),
+            }
+            self._write(json.dumps(line) + "\n")
+
+
+def _stderr(text: str) -> None:
+    sys.stderr.write(text)
+    sys.stderr.flush()
+
+
+class Watch:
+    """Probes right after the start, then again whatever fails; reports every minute."""
+
+    def __init__(self, probes: Callable[[], list[Callable[[], None]]], report: Report) -> None:
+        self._probes = probes
+        self._report = report
+        self._stopping = threading.Event()
+        self._start()
+        os.register_at_fork(after_in_child=self._after_fork)
+
+    def _start(self) -> None:
+        threading.Thread(target=self._run, name="telemetry-watch", daemon=True).start()
+
+    def _after_fork(self) -> None:
+        if not self._stopping.is_set():
+            self._stopping = threading.Event()
+            self._start()
+
+    def _run(self) -> None:
+        next_report = time.monotonic() + REPORT_INTERVAL
+        while True:
+            for probe in self._probes():
+                probe()
+                if self._stopping.is_set():
+                    return
+            if self._stopping.wait(PROBE_INTERVAL):
+                return
+            if time.monotonic() >= next_report:
+                self._report.say("Telemetry was lost")
+                next_report += REPORT_INTERVAL
+
+    def stop(self) -> None:
+        """Stop without waiting."""
+        self._stopping.set()

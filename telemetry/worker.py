@@ -1,0 +1,147 @@
+"""Everything telemetry runs in one worker process, and the order in which it ends."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from telemetry import logs
+from telemetry.config import Config
+from telemetry.lines import Line, Renderer
+from telemetry.logs import LogPipeline
+from telemetry.loki.queue import LineQueue
+from telemetry.loki.shipper import Shipper
+from telemetry.middleware import RequestLog
+from telemetry.watch import Report, Watch
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from telemetry.otel import Metering, Tracing
+
+# Shares of the budget; logs get what the others left.
+_SPANS = 5 / 13
+_METRICS = 3 / 13
+
+
+class WorkerTelemetry:
+    """The telemetry of one worker; nothing here waits for a network."""
+
+    def __init__(self, config: Config, slot: int) -> None:
+        self.config = config
+        self.shipper = _shipper(config, slot) if config.loki_endpoint else None
+        self.pipeline = LogPipeline(config, self.shipper.queue if self.shipper else None)
+        self._handler = logs.install(config, self.pipeline)
+        self.tracing: Tracing | None = None
+        self.metering: Metering | None = None
+        if config.otlp_endpoint or config.local:
+            self._start_otel(config, slot)
+        self.report = Report(self.losses)
+        self._watch = Watch(self._failing, self.report) if self._configured else None
+        self._stopped = False
+
+    @property
+    def _configured(self) -> bool:
+        return bool(self.config.otlp_endpoint or self.config.loki_endpoint)
+
+    def _start_otel(self, config: Config, slot: int) -> None:
+        # Imported only where it is used: the SDK costs 30 MiB and half a second.
+        from telemetry import instruments, otel  # noqa: PLC0415
+
+        otel.choose_conventions()
+        described = otel.resource(config, slot)
+        traces = config.signal_endpoint("traces")
+        self.tracing = otel.Tracing(config, traces, described) if traces else None
+        self.metering = otel.Metering(config, config.signal_endpoint("metrics"), described)
+        meter = self.metering.provider.get_meter("telemetry")
+        instruments.observe_process(meter)
+        if self.tracing:
+            instruments.observe_exports(meter, [self.tracing.signal, self.metering.signal])
+        if self.shipper:
+            instruments.observe_loki(meter, self.shipper)
+
+    def instrument(self, app: Flask) -> None:
+        """Wrap the application: OpenTelemetry inside, the request's log line outside."""
+        if "telemetry" in app.extensions:
+            return
+        app.extensions["telemetry"] = self
+        if self.metering:
+            from telemetry import instrumentation  # noqa: PLC0415  # see _start_otel
+
+            instrumentation.instrument_flask(app)
+            if self.tracing:
+                instrumentation.instrument_clients()
+        wsgi: Any = RequestLog(app.wsgi_app, self.pipeline)
+        app.wsgi_app = wsgi  # type: ignore[method-assign]
+
+    def _failing(self) -> list[Callable[[], None]]:
+        """Return the probes of what has not worked last."""
+        probes: list[Callable[[], None]] = []
+        if self.tracing and not self.tracing.signal.works:
+            probes.append(self.tracing.exporter.probe)
+        if self.metering and self.metering.reader and not self.metering.signal.works:
+            probes.append(self.metering.probe)
+        if self.shipper and not self.shipper.pusher.works:
+            probes.append(self.shipper.probe)
+        return probes
+
+    def losses(self) -> dict[str, int]:
+        """Count what was given up, by kind and reason, since the start."""
+        lost: dict[str, int] = {}
+        if self.tracing:
+            lost["spans"] = self.tracing.signal.failed
+        if self.metering:
+            lost["metric exports"] = self.metering.signal.failed_exports
+        if self.shipper:
+            for reason, count in self.shipper.lost().items():
+                lost[f"log lines, {reason}"] = count
+        return lost
+
+    def stop(self, budget: float) -> None:
+        """Flush spans, then metrics, then logs, all within `budget` seconds; say what was lost."""
+        if self._stopped:
+            return
+        self._stopped = True
+        end = time.monotonic() + budget
+        if self._watch:
+            self._watch.stop()
+        if self.tracing:
+            bounded(self.tracing.provider.shutdown, budget * _SPANS)
+            self.tracing.signal.give_up()
+        if self.metering:
+            bounded(self.metering.provider.shutdown, budget * _METRICS)
+        if self.shipper:
+            self.shipper.stop(max(end - time.monotonic(), 0))
+        logs.uninstall(self._handler)
+        self.report.say("Telemetry was lost; the worker ends")
+
+
+def bounded(step: Callable[[], object], seconds: float) -> bool:
+    """Run the step in a thread for at most so many seconds; return whether it ended."""
+
+    def run() -> None:
+        with contextlib.suppress(Exception):
+            step()
+
+    thread = threading.Thread(target=run, name="telemetry-flush", daemon=True)
+    thread.start()
+    thread.join(seconds)
+    return not thread.is_alive()
+
+
+def _shipper(config: Config, slot: int) -> Shipper:
+    labels = {"service_name": config.service_name, "environment": config.environment}
+    renderer = Renderer(config.service_name, config.environment)
+
+    def probe() -> Line:
+        line = renderer.record(
+            logging.LogRecord("telemetry", logging.INFO, "", 0, "Loki takes lines", (), None)
+        )
+        line.timestamp = time.time_ns()
+        return line
+
+    return Shipper(str(config.loki_endpoint), labels, LineQueue(slot), probe)
