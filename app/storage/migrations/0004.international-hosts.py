@@ -15,7 +15,7 @@ def correct(connection: Any) -> None:
     cursor = connection.cursor()
     cursor.execute(
         "SELECT id, original_url FROM urls"
-        " WHERE substring(original_url FROM '^([^:]+://)?[^/?#]*') ~ '[^\\x01-\\x7f]'"
+        " WHERE substring(original_url FROM '^(?:[^:]+://)?[^/?#]*') ~ '[^\\x01-\\x7f]'"
     )
     for code, url in cursor.fetchall():
         try:
