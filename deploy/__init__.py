@@ -1,0 +1,1 @@
+"""CloudFormation templates, and the command that releases an image."""
