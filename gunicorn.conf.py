@@ -5,11 +5,13 @@ The hooks carry the life of the telemetry; docs/decisions/0003-telemetry.md has 
 
 import os
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import telemetry
 from app.config import Settings, SettingsError
 from app.worker import Worker
+from telemetry.gunicorn_logger import Logger
 
 DRAIN = 30
 """Seconds a stopping worker gives to requests in flight (spec: "até 30 segundos")."""
@@ -25,7 +27,7 @@ except SettingsError as error:
     _mistakes += error.mistakes
     _settings = None
 try:
-    _telemetry = telemetry.Config.from_env(os.environ)
+    _telemetry = telemetry.Config.from_env(os.environ, version("fonsecaaso-shortener"))
 except telemetry.ConfigError as error:
     # Both read ENV and the like: say it once.
     _mistakes += [line for line in error.mistakes if line not in _mistakes]
@@ -56,8 +58,8 @@ secure_scheme_headers = {}
 graceful_timeout = DRAIN + CLOSE_APP + FLUSH
 
 # --- Logs ------------------------------------------------------------------------------------
-accesslog = None  # "Request completed" says more
-logconfig_dict = telemetry.logging_config(_telemetry)
+telemetry.log_to_stdout(_telemetry)
+logger_class = Logger
 
 
 def on_starting(server):
@@ -65,7 +67,7 @@ def on_starting(server):
     if _mistakes:
         sys.stderr.write("".join(f"{line}\n" for line in _mistakes))
         raise SystemExit(3)
-    server.telemetry_config = _telemetry.with_task_metadata()
+    server.telemetry_config = telemetry.prepare(_telemetry)
 
 
 def pre_fork(server, worker):

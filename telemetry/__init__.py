@@ -1,6 +1,8 @@
 """Traces, metrics and logs beside a Flask application, which neither waits for nor needs them.
 
     config = telemetry.Config.from_env(os.environ)   # ConfigError.mistakes: one line each
+    telemetry.log_to_stdout(config)                   # JSON lines, in any process
+    config = telemetry.prepare(config)                # once, before any fork
     telemetry.start(config, slot=0)                   # in the worker, before the app is loaded
     telemetry.instrument(app)                         # straight after Flask()
     telemetry.health(), telemetry.prometheus_text()   # for /healthz and /metrics
@@ -11,14 +13,23 @@ Nothing else is public. Without `start` every function is harmless: `instrument`
 """
 
 from telemetry.config import Config, ConfigError
-from telemetry.lifecycle import health, instrument, logging_config, prometheus_text, start, stop
+from telemetry.lifecycle import (
+    health,
+    instrument,
+    log_to_stdout,
+    prepare,
+    prometheus_text,
+    start,
+    stop,
+)
 
 __all__ = [
     "Config",
     "ConfigError",
     "health",
     "instrument",
-    "logging_config",
+    "log_to_stdout",
+    "prepare",
     "prometheus_text",
     "start",
     "stop",

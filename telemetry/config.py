@@ -71,6 +71,11 @@ class Config:
         return self.environment == "local"
 
     @property
+    def uses_otel(self) -> bool:
+        """Tell whether the OpenTelemetry SDK is needed at all."""
+        return self.otlp_endpoint is not None or self.local
+
+    @property
     def instance(self) -> str:
         """Name this task or host; a worker adds its slot."""
         return self.task_arn.rsplit("/", 1)[-1] if self.task_arn else self.host

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import time
 from typing import TYPE_CHECKING
 
 from telemetry.config import Config
-from telemetry.logs import logging_config
+from telemetry.logs import LogPipeline, install
 from telemetry.worker import WorkerTelemetry
 
 if TYPE_CHECKING:
     from flask import Flask
 
-__all__ = ["health", "instrument", "logging_config", "prometheus_text", "start", "stop"]
+__all__ = ["health", "instrument", "log_to_stdout", "prepare", "prometheus_text", "start", "stop"]
 
 _worker: WorkerTelemetry | None = None
+
+
+def prepare(config: Config) -> Config:
+    """Do once what all workers share: ask ECS which task this is (1 s), import the SDK.
+
+    Call it in the master before it forks; it starts no thread. Return the completed config.
+    """
+    if config.uses_otel:
+        for module in ("telemetry.instruments", "telemetry.instrumentation", "telemetry.otel"):
+            importlib.import_module(module)
+    return config.with_task_metadata()
 
 
 def start(config: Config, slot: int = 0) -> None:
@@ -27,6 +39,12 @@ def start(config: Config, slot: int = 0) -> None:
     global _worker  # noqa: PLW0603  # one process, one telemetry
     if _worker is None:
         _worker = WorkerTelemetry(config, slot)
+
+
+def log_to_stdout(config: Config | None) -> None:
+    """Send all log records to stdout as JSON; for processes, as gunicorn's master, without more."""
+    config = config or Config.named(os.environ)
+    install(config, LogPipeline(config))
 
 
 def instrument(app: Flask) -> None:

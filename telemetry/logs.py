@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Any
 
 from telemetry.config import Config
 from telemetry.context import Request, is_muted
@@ -65,22 +64,6 @@ class JsonHandler(logging.Handler):
         """Say on stderr which statement could not be logged, without its values."""
         kind = getattr(sys.exc_info()[0], "__name__", "?")
         sys.stderr.write(f"telemetry: {kind} logging at {record.pathname}:{record.lineno}\n")
-
-
-def logging_config(config: Config | None) -> dict[str, Any]:
-    """Return a `logging.config.dictConfig` that sends everything, gunicorn's too, as JSON."""
-    config = config or Config()
-    through_root = {"handlers": [], "propagate": True, "level": config.log_level}
-    return {
-        "version": 1,
-        "disable_existing_loggers": False,
-        "handlers": {"json": {"()": JsonHandler, "pipeline": LogPipeline(config)}},
-        "root": {"level": config.log_level, "handlers": ["json"]},
-        "loggers": {
-            "gunicorn.error": dict(through_root),
-            "gunicorn.access": dict(through_root),
-        },
-    }
 
 
 def install(config: Config, pipeline: LogPipeline) -> JsonHandler:

@@ -38,7 +38,7 @@ class WorkerTelemetry:
         self._handler = logs.install(config, self.pipeline)
         self.tracing: Tracing | None = None
         self.metering: Metering | None = None
-        if config.otlp_endpoint or config.local:
+        if config.uses_otel:
             self._start_otel(config, slot)
         self.report = Report(self.losses)
         self._watch = Watch(self._failing, self.report) if self._configured else None
