@@ -48,8 +48,7 @@ class Redis:
             retry=Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
             decode_responses=True,
             protocol=2,
-            lib_name=None,
-            lib_version=None,
+            driver_info=None,
         )
         self.breaker = CircuitBreaker("Redis", self.client.ping, _PROBE_INTERVAL)
         self._complained_at = float("-inf")
