@@ -51,7 +51,7 @@ class Accounts:
             raise InvalidPayload("email and password are needed")
         known = None
         if len(email) <= LONGEST_EMAIL and email.isprintable():
-            known = self._table.credentials(email.strip())
+            known = self._table.credentials(_as_signed_up(email))
         if len(password) > passwords.LONGEST:
             # As costly as any other wrong password, but never as costly as the client likes.
             password, known = password[: passwords.LONGEST], None
@@ -70,6 +70,14 @@ def _checked_email(email: str) -> str:
         return validate_email(email.strip(), check_deliverability=False).normalized
     except EmailNotValidError:
         raise InvalidPayload("email is not a valid address") from None
+
+
+def _as_signed_up(email: str) -> str:
+    """Return the spelling that signup stored; accounts of before may have an odd address."""
+    try:
+        return _checked_email(email)
+    except InvalidPayload:
+        return email.strip()
 
 
 def _check_password(password: str) -> None:

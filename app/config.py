@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ REDIRECT_STATUSES = frozenset({302, 307}) | PERMANENT_REDIRECTS
 SHORTEST_JWT_SECRET = 32
 """Bytes; an HS256 key must be at least as long as the hash (RFC 7518, section 3.2)."""
 
+_HOST_NAME = re.compile(r"[A-Za-z0-9._-]+")
 _ENV_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 _RATE = re.compile(r"([1-9][0-9]{0,6})/(second|minute|hour|day)")
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
@@ -173,7 +175,7 @@ def _postgres(environment: Environment, env: str, threads: int) -> PostgresSetti
             "POSTGRES_POOL_MIN", str(pool_min), f"at most POSTGRES_POOL_MAX, which is {pool_max}"
         )
     return PostgresSettings(
-        host=environment.required("POSTGRES_HOST", "a host name or address"),
+        host=_postgres_host(environment),
         port=environment.integer("POSTGRES_PORT", 5432, 1, 65535),
         database=environment.text("POSTGRES_DB") or "postgres",
         user=environment.text("POSTGRES_USER") or "postgres",
@@ -188,6 +190,12 @@ def _postgres(environment: Environment, env: str, threads: int) -> PostgresSetti
         pool_max=pool_max,
         prepared_statements=environment.boolean("POSTGRES_PREPARED_STATEMENTS", default=True),
     )
+
+
+def _postgres_host(environment: Environment) -> str:
+    allowed = "a host name, an address or a socket's folder; the port is POSTGRES_PORT"
+    host = environment.required("POSTGRES_HOST", allowed)
+    return environment.parsed("POSTGRES_HOST", _host, host, allowed)
 
 
 def _redis(environment: Environment) -> RedisSettings | None:
@@ -239,7 +247,7 @@ def _origin(value: str) -> str:
         or parts.fragment
         or "@" in parts.netloc
         or "*" in value
-        or not value.isascii()
+        or not _HOST_NAME.fullmatch(parts.hostname.replace(":", ""))
     ):
         raise ValueError(value)
     default_port = 443 if parts.scheme == "https" else 80
@@ -256,6 +264,16 @@ def _host_port(value: str) -> tuple[str, int]:
     return match["host"].strip("[]"), port
 
 
+def _host(value: str) -> str:
+    if value.startswith("/"):
+        return value
+    if ":" in value:
+        return str(ipaddress.IPv6Address(value.removeprefix("[").removesuffix("]")))
+    if not _HOST_NAME.fullmatch(value):
+        raise ValueError(value)
+    return value
+
+
 def _ssl_mode(value: str) -> str:
     if value not in SSL_MODES:
         raise ValueError(value)
@@ -263,7 +281,8 @@ def _ssl_mode(value: str) -> str:
 
 
 def _redirect_status(value: str) -> int:
-    status = int(value)
-    if status not in REDIRECT_STATUSES:
+    # int() would take "3_02" and digits of other scripts as well.
+    statuses = {str(status): status for status in REDIRECT_STATUSES}
+    if value not in statuses:
         raise ValueError(value)
-    return status
+    return statuses[value]

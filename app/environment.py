@@ -77,5 +77,8 @@ class Environment:
         elif secret:
             shown = f"held a secret of {len(held.encode(errors='replace'))} bytes"
         else:
-            shown = f"held {held[:_LONGEST_SHOWN]!r}"
+            # What stands before an @ may be a password: redis://:password@host.
+            _, at, rest = held.rpartition("@")
+            visible = f"***@{rest}" if at else held
+            shown = f"held {visible[:_LONGEST_SHOWN]!r}"
         self.mistakes.append(f"{name}: {shown}; allowed: {allowed}")

@@ -8,6 +8,7 @@ from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 from pwdlib.hashers.bcrypt import BcryptHasher
 
+from app import metrics
 from app.model import RateLimitExceeded
 
 SHORTEST = 6
@@ -72,6 +73,7 @@ class _Turn:
 
     def __enter__(self) -> None:
         if not self._turns.acquire(timeout=_WAIT):
+            metrics.record_refused("passwords")
             raise RateLimitExceeded(retry_after=1, limit=self._concurrent, window=1)
 
     def __exit__(self, *_: object) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import ipaddress
 import re
+import socket
 import unicodedata
 from dataclasses import dataclass
 from urllib.parse import quote
@@ -27,7 +28,7 @@ _LONGEST_NAME = 253
 _SENDABLE = re.compile(r"[!-~]+")
 _PRINTABLE_ASCII = "".join(map(chr, range(0x21, 0x7F)))
 _LOOPBACK_NAMES = frozenset({"localhost"})
-_DEFAULT_PORTS = frozenset({"", "80", "443"})
+_DEFAULT_PORTS = frozenset({80, 443})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +44,13 @@ class Target:
 class _Parts:
     scheme: str
     host: str
-    port: str
+    port: str | None
+    """As given; empty after a colon with nothing behind it."""
     rest: str
 
     @property
     def key(self) -> str:
-        port = f":{self.port}" if self.port else ""
+        port = "" if self.port is None else f":{self.port}"
         return f"{self.scheme}://{self.host}{port}{self.rest}"
 
 
@@ -100,8 +102,8 @@ def location(url: str) -> str:
 
 def authority(url_or_host: str) -> str | None:
     """Return `host` or `host:port` in the form that `own_hosts` holds, or None if it is none."""
-    url = url_or_host if has_scheme(url_or_host) else _DEFAULT_SCHEME + url_or_host
     try:
+        url = url_or_host if has_scheme(url_or_host) else _DEFAULT_SCHEME + url_or_host
         return _authority(_split(url))
     except InvalidUrl:
         return None
@@ -145,10 +147,9 @@ def _split(url: str) -> _Parts:
     found = _AUTHORITY.fullmatch(given)
     if found is None or not found["host"]:
         raise InvalidUrl("the host is missing or cannot be read")
-    port = found["port"] or ""
-    if port and int(port) > 65535:
+    if int(found["port"] or 0) > 65535:
         raise InvalidUrl("the port is not one")
-    return _Parts(match["scheme"].lower(), _host(found["host"]), port, match["rest"])
+    return _Parts(match["scheme"].lower(), _host(found["host"]), found["port"], match["rest"])
 
 
 def _host(host: str) -> str:
@@ -177,5 +178,16 @@ def _ascii_name(host: str) -> str:
 
 
 def _authority(parts: _Parts) -> str:
-    host = parts.host.removesuffix(".")
-    return host if parts.port in _DEFAULT_PORTS else f"{host}:{parts.port}"
+    host = _one_spelling(parts.host.removesuffix("."))
+    port = int(parts.port or 443)
+    return host if port in _DEFAULT_PORTS else f"{host}:{port}"
+
+
+def _one_spelling(host: str) -> str:
+    """Return an address as everybody writes it: browsers also take `127.1` and `[0::1]`."""
+    if host.startswith("["):
+        return f"[{ipaddress.IPv6Address(host[1:-1]).compressed}]"
+    try:
+        return socket.inet_ntoa(socket.inet_aton(host))
+    except OSError:
+        return host

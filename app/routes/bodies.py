@@ -9,8 +9,8 @@ from flask import Request
 
 from app.model import ServiceError, UnsupportedMediaType
 
-LONGEST = 64 * 1024
-"""Bytes; the longest target has 8,192 characters, of which JSON may need six bytes each."""
+LONGEST = 128 * 1024
+"""Bytes; the longest target has 8,192 characters, of which JSON may need twelve bytes each."""
 
 T = TypeVar("T")
 

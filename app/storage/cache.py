@@ -78,7 +78,7 @@ class LinkCache:
         skipped = self._redis.breaker.is_open
         try:
             value = self._redis.ask(lambda client: client.get(_LINK_PREFIX + code))
-        except RedisAway:
+        except (RedisAway, UnicodeDecodeError):
             metrics.record_redis_lookup("skipped" if skipped else "error")
             return None
         cached = _read(value)

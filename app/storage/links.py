@@ -13,27 +13,49 @@ from app.targets import Target
 # One round trip: insert, or else give the code that the same owner already has. When another
 # transaction has just inserted the same target, its row conflicts but is not yet visible, and
 # no row comes back; neither does one when the code is taken.
-_INSERT = """
+_INSERT_ANONYMOUS = """
     WITH inserted AS (
-        INSERT INTO urls (id, original_url, user_id, target_digest, created_at)
-        VALUES (%(code)s, %(url)s, %(owner)s, %(digest)s, timezone('utc', now()))
+        INSERT INTO urls (id, original_url, target_digest, created_at)
+        VALUES (%(code)s, %(url)s, %(digest)s, timezone('utc', now()))
         ON CONFLICT DO NOTHING
         RETURNING id
     )
     SELECT id, true FROM inserted
     UNION ALL
     SELECT id, false FROM urls
-    WHERE target_digest = %(digest)s AND {owner} AND NOT EXISTS (SELECT FROM inserted)
+    WHERE target_digest = %(digest)s AND user_id IS NULL AND NOT EXISTS (SELECT FROM inserted)
     LIMIT 1
 """
-_INSERT_OWNED = _INSERT.format(owner="user_id = %(owner)s")
-_INSERT_ANONYMOUS = _INSERT.format(owner="user_id IS NULL")
+# A token outlives its user: for one who is gone the row has no code.
+_INSERT_OWNED = """
+    WITH owner AS (
+        SELECT id FROM users WHERE id = %(owner)s AND deleted_at IS NULL
+    ), inserted AS (
+        INSERT INTO urls (id, original_url, user_id, target_digest, created_at)
+        SELECT %(code)s, %(url)s, owner.id, %(digest)s, timezone('utc', now()) FROM owner
+        ON CONFLICT DO NOTHING
+        RETURNING id
+    )
+    SELECT id, true FROM inserted
+    UNION ALL
+    SELECT urls.id, false FROM urls JOIN owner ON urls.user_id = owner.id
+    WHERE urls.target_digest = %(digest)s AND NOT EXISTS (SELECT FROM inserted)
+    UNION ALL
+    SELECT NULL, false WHERE NOT EXISTS (SELECT FROM owner)
+    LIMIT 1
+"""
 _SELECT_TARGET = "SELECT original_url FROM urls WHERE id = %(code)s"
+# No row for a user who is gone, one row without a code for a user without links.
 _SELECT_OWNED = """
-    SELECT id, original_url, created_at FROM urls
-    WHERE user_id = %(owner)s
-    ORDER BY created_at DESC NULLS LAST, id DESC
-    LIMIT %(limit)s
+    SELECT links.id, links.original_url, links.created_at
+    FROM users LEFT JOIN LATERAL (
+        SELECT id, original_url, created_at FROM urls
+        WHERE user_id = users.id
+        ORDER BY created_at DESC NULLS LAST, id DESC
+        LIMIT %(limit)s
+    ) AS links ON true
+    WHERE users.id = %(owner)s AND users.deleted_at IS NULL
+    ORDER BY links.created_at DESC NULLS LAST, links.id DESC
 """
 
 
@@ -47,7 +69,7 @@ class LinkTable:
         """Return the target's code for this owner and whether it is new.
 
         None: the code is taken, or the same target is just being inserted; try again with
-        another code. InvalidToken: the owner does not exist.
+        another code. InvalidToken: the owner does not exist, or no longer.
         """
         statement = _INSERT_ANONYMOUS if owner is None else _INSERT_OWNED
         values = {"code": code, "url": target.url, "owner": owner, "digest": target.digest}
@@ -55,7 +77,12 @@ class LinkTable:
             rows = self._database.rows(statement, values, repeatable=True)
         except psycopg.errors.ForeignKeyViolation:
             raise InvalidToken from None
-        return (rows[0][0], rows[0][1]) if rows else None
+        if not rows:
+            return None
+        found, new = rows[0]
+        if found is None:
+            raise InvalidToken
+        return found, new
 
     def target(self, code: str) -> str | None:
         """Return the stored target of a code, or None."""
@@ -63,6 +90,11 @@ class LinkTable:
         return rows[0][0] if rows else None
 
     def owned_by(self, owner: UUID, limit: int) -> list[Link]:
-        """Return an owner's links, the newest first, at most `limit`."""
+        """Return an owner's links, the newest first, at most `limit`.
+
+        InvalidToken: the owner does not exist, or no longer.
+        """
         rows = self._database.rows(_SELECT_OWNED, {"owner": owner, "limit": limit}, repeatable=True)
-        return [Link(code, target, created_at) for code, target, created_at in rows]
+        if not rows:
+            raise InvalidToken
+        return [Link(code, target, created_at) for code, target, created_at in rows if code]
