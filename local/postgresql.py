@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 
 from local.ports import LOOPBACK
-from local.server import Server, ServerError, wheel
+from local.server import NoAnswer, Server, ServerError, wheel
 
 _FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
@@ -67,9 +67,12 @@ class PostgreSQL(Server):
         )
 
     def ping(self) -> None:
-        """Log in and run a statement."""
-        with self.connect() as connection:
-            connection.execute("SELECT 1")
+        """Log in and run a statement, within 5 s."""
+        try:
+            with self.connect() as connection:
+                connection.execute("SELECT 1")
+        except psycopg.Error as error:
+            raise NoAnswer(error) from error
 
     def _leave_root(self) -> None:
         """Run as `nobody`: PostgreSQL refuses root.

@@ -15,6 +15,9 @@ import psutil
 _KILL_WAIT_S = 5.0
 _POLL_S = 0.01
 _SAME_START_S = 1.0
+_STOP_WAIT_S = 2.0
+_OVER = frozenset({psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD})
+_HELD = _OVER | {psutil.STATUS_STOPPED}
 
 
 class Process:
@@ -133,10 +136,20 @@ def end_leftover(record: Path, number: int, timeout: float) -> bool:
 def _freeze(root: psutil.Process) -> list[psutil.Process]:
     # The root first: frozen, it cannot spawn another process behind the listing's back.
     # By descent, not by process group: each PostgreSQL process leads a group of its own.
-    _signal([root], signal.SIGSTOP)
+    _stop([root])
     tree = _tree(root)
-    _signal(tree, signal.SIGSTOP)
+    _stop(tree)
     return tree
+
+
+def _stop(processes: list[psutil.Process]) -> None:
+    """Send SIGSTOP and wait for its effect: a process on another core runs on for a while."""
+    _signal(processes, signal.SIGSTOP)
+    deadline = time.monotonic() + _STOP_WAIT_S
+    while any(_status(process) not in _HELD for process in processes):
+        if time.monotonic() > deadline:
+            break
+        time.sleep(_POLL_S)
 
 
 def _wait(processes: list[psutil.Process], timeout: float) -> list[psutil.Process]:
@@ -151,10 +164,14 @@ def _wait(processes: list[psutil.Process], timeout: float) -> list[psutil.Proces
 
 def _alive(process: psutil.Process) -> bool:
     # A zombie is over; in a container whose first process does not reap it stays for ever.
+    return _status(process) not in _OVER
+
+
+def _status(process: psutil.Process) -> str:
     try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        return str(process.status()) if process.is_running() else psutil.STATUS_DEAD
     except psutil.NoSuchProcess:
-        return False
+        return psutil.STATUS_DEAD
 
 
 def _tree(root: psutil.Process) -> list[psutil.Process]:

@@ -4,12 +4,11 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
-
-import requests
 
 from app.config import Settings, SettingsError
 from app.environment import Environment
@@ -210,7 +209,8 @@ def main(environment: Mapping[str, str]) -> int:
         print(error, file=sys.stderr)
         return _WRONG_SETTINGS
     except FolderInUse as error:
-        print(f"make run is running already: {error}", file=sys.stderr)
+        another = "give this one its own data and port: LOCAL_DIR=/some/where PORT=8081 make run"
+        print(f"make run is running already, on {error}; end it, or {another}", file=sys.stderr)
     except (ServerError, OSError) as error:
         print(error, file=sys.stderr)
     return 1
@@ -222,9 +222,10 @@ def _say(text: str) -> None:
 
 
 def _answers(url: str) -> bool:
-    with requests.Session() as session:
-        session.trust_env = False  # no proxy stands between us and loopback
-        try:
-            return session.get(f"{url}/healthz", timeout=1).ok
-        except requests.RequestException:
-            return False
+    # Without the proxies that the environment may name: none is between us and loopback.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(f"{url}/healthz", timeout=1):
+            return True
+    except OSError:
+        return False

@@ -8,9 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
-import psycopg
-import redis
-
 from local.ports import free_port
 from local.process import Process, end_leftover, remember
 
@@ -21,6 +18,10 @@ _POLL_S = 0.02
 
 class ServerError(Exception):
     """A server is missing or did not start; the text says why in one line."""
+
+
+class NoAnswer(ServerError):
+    """A server is not there, not yet, or hangs."""
 
 
 class Server(ABC):
@@ -43,7 +44,7 @@ class Server(ABC):
 
     @abstractmethod
     def ping(self) -> None:
-        """Ask the server something; raises the driver's error while it cannot answer."""
+        """Ask the server something; NoAnswer if it does not answer within seconds."""
 
     @abstractmethod
     def _prepare(self) -> None: ...
@@ -116,7 +117,7 @@ class Server(ABC):
         while True:
             try:
                 return self.ping()
-            except (psycopg.Error, redis.RedisError) as error:
+            except NoAnswer as error:
                 if process.running and time.monotonic() < deadline:
                     time.sleep(_POLL_S)
                     continue

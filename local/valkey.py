@@ -2,17 +2,14 @@
 
 import shutil
 import signal
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 
-import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
-
 from local.ports import LOOPBACK
-from local.server import Server, ServerError, wheel
+from local.server import NoAnswer, Server, ServerError, wheel
 
-_ONCE = Retry(NoBackoff(), retries=0)
+_PING_S = 2.0
 
 
 class Valkey(Server):
@@ -45,16 +42,19 @@ class Valkey(Server):
             "REDIS_TLS": "false",
         }
 
-    def connect(self) -> redis.Redis:
-        """Make a client that gives up after 2 s."""
-        return redis.Redis(
-            host=LOOPBACK, port=self.port, password=self.password, socket_timeout=2, retry=_ONCE
-        )
-
     def ping(self) -> None:
-        """Send PING."""
-        with self.connect() as client:
-            client.ping()
+        """Send PING, for at most 2 s."""
+        # By hand: importing a client takes longer than starting the server.
+        words = "PING" if self.password is None else f"AUTH {self.password}\r\nPING"
+        try:
+            with socket.create_connection((LOOPBACK, self.port), timeout=_PING_S) as connection:
+                connection.sendall(f"{words}\r\nQUIT\r\n".encode())
+                with connection.makefile("rb") as answers:
+                    answer = answers.read()
+        except OSError as error:
+            raise NoAnswer(error) from error
+        if b"+PONG" not in answer:
+            raise NoAnswer(answer.decode(errors="replace").strip())
 
     def _prepare(self) -> None:
         """Write the configuration, readable by us alone: it holds the password."""

@@ -11,15 +11,42 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
+from local.ports import LOOPBACK
 from local.postgresql import PostgreSQL
-from local.server import Server, ServerError
-from local.valkey import Valkey
+from local.server import NoAnswer, Server, ServerError
+from local.valkey import Valkey as EmbeddedValkey
 
-__all__ = ["Database", "Databases", "PostgreSQL", "Server", "ServerError", "Valkey", "migrate"]
+__all__ = [
+    "Database",
+    "Databases",
+    "NoAnswer",
+    "PostgreSQL",
+    "Server",
+    "ServerError",
+    "Valkey",
+    "migrate",
+]
 
 ROOT = Path(__file__).resolve().parents[2]
 _MIGRATE_S = 30.0
+
+
+class Valkey(EmbeddedValkey):
+    """The embedded Valkey, with a client for what a test does to it."""
+
+    def connect(self) -> redis.Redis:
+        """Make a client that gives up after 2 s and never tries twice."""
+        return redis.Redis(
+            host=LOOPBACK,
+            port=self.port,
+            password=self.password,
+            socket_timeout=2,
+            retry=Retry(NoBackoff(), retries=0),
+        )
 
 
 @dataclass(frozen=True)

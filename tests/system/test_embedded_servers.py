@@ -12,7 +12,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from tests.harness.servers import PostgreSQL, Server, Valkey
+from tests.harness.servers import NoAnswer, PostgreSQL, Server, Valkey
 
 
 @pytest.fixture(params=["postgresql", "valkey"])
@@ -42,14 +42,14 @@ def test_it_answers_after_a_kill(server: Server) -> None:
 def test_killed_it_refuses_connections(server: Server) -> None:
     server.kill()
 
-    with pytest.raises((psycopg.OperationalError, redis.ConnectionError)):
+    with pytest.raises(NoAnswer, match="refused"):
         server.ping()
 
 
 def test_frozen_it_does_not_answer_and_thawed_it_does(server: Server) -> None:
     server.freeze()
 
-    with pytest.raises((psycopg.errors.ConnectionTimeout, redis.TimeoutError)):
+    with pytest.raises(NoAnswer, match="time"):
         server.ping()
     server.thaw()
     server.ping()
