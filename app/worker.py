@@ -17,9 +17,9 @@ import time
 import uuid
 from typing import Any
 
-from gunicorn import util  # type: ignore[import-untyped]
-from gunicorn.http import errors  # type: ignore[import-untyped]
-from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
+from gunicorn import util
+from gunicorn.http import errors
+from gunicorn.workers.gthread import ThreadWorker
 
 QUICK_DRAIN = 3
 """Seconds for requests in flight at SIGINT or SIGQUIT."""

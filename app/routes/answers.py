@@ -40,6 +40,7 @@ class RedirectAnswer(Response):
 
     def __init__(self, location: str, status: int) -> None:
         super().__init__(status=status)
+        del self.headers["Content-Type"]  # there is no content
         self.target = location
 
     def get_wsgi_headers(self, environ: WSGIEnvironment) -> Headers:

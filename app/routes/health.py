@@ -19,7 +19,7 @@ def health_blueprint(
     postgres: Callable[[], bool],
     redis: Callable[[], bool],
     telemetry: Callable[[], Mapping[str, object]],
-    prometheus: Callable[[], bytes] | None,
+    prometheus: Callable[[], bytes | None] | None,
 ) -> Blueprint:
     """Return the probes; `prometheus` is None where `/metrics` must not exist."""
     blueprint = Blueprint("health", __name__)
@@ -44,8 +44,9 @@ def health_blueprint(
     @blueprint.get("/metrics")
     @blueprint.get("/api/metrics")
     def metrics() -> Response:
-        if prometheus is None:
+        text = prometheus() if prometheus else None
+        if text is None:
             raise NotFound
-        return Response(prometheus(), content_type=PROMETHEUS_TEXT)
+        return Response(text, content_type=PROMETHEUS_TEXT)
 
     return blueprint

@@ -82,6 +82,7 @@ class Database:
             open=False,
         )
         self._turns = threading.BoundedSemaphore(concurrent)
+        self._congested = False
         self._used = 0
         self._timeouts = 0
         self._reconnect_failures = 0
@@ -105,11 +106,12 @@ class Database:
         A `repeatable` statement is run again when its connection turns out to be broken: after
         a restart of the server every pooled connection is.
         """
-        if self.breaker.is_open or not self._turns.acquire(timeout=_TURN_WAIT):
+        if self.breaker.is_open or not self._take_turn():
             raise DatabaseUnavailable
         try:
             return self._rows(statement, parameters, repeatable=repeatable)
         finally:
+            self._congested = False
             self._turns.release()
 
     def is_healthy(self) -> bool:
@@ -132,6 +134,12 @@ class Database:
             "pending": now.get("requests_waiting", 0),
             "timeouts": self._timeouts,
         }
+
+    def _take_turn(self) -> bool:
+        # Who waited in vain spares the next ones the wait, until a turn comes back.
+        taken = self._turns.acquire(timeout=0.0 if self._congested else _TURN_WAIT)
+        self._congested = not taken
+        return taken
 
     def _rows(
         self, statement: str, parameters: Mapping[str, object], *, repeatable: bool
