@@ -136,7 +136,9 @@ class Renderer:
         try:
             json = self._encode(fields)
         except Exception:  # noqa: BLE001  # lone surrogates, keys that are no text, a repr that raises
-            json = self._encode({name: _plain(value) for name, value in fields.items()})
+            json = self._encode(
+                {_plain(str(name)): _plain(value) for name, value in fields.items()}
+            )
         if len(json) > LONGEST_LINE:
             json = self._encode(_shortened(fields))
         return Line(
@@ -174,7 +176,7 @@ def _shortened(fields: dict[str, Any]) -> dict[str, Any]:
         if isinstance(plain, str):
             plain = plain[: min(_LONGEST_FIELD, room)]
             room -= len(plain)
-        kept[str(name)[:64]] = plain
+        kept[_plain(str(name)[:64])] = plain
         room -= min(len(str(name)), 64)
         if room <= 0:
             break

@@ -24,9 +24,7 @@ class Load:
         self.slowest = 0.0
         """Seconds."""
         self.statuses: set[int] = set()
-        self._threads = [
-            threading.Thread(target=self._client, daemon=True) for _ in range(clients)
-        ]
+        self._threads = [threading.Thread(target=self._client, daemon=True) for _ in range(clients)]
 
     def __enter__(self) -> Self:
         for thread in self._threads:

@@ -16,7 +16,13 @@ def create_app() -> Flask:
     """Return the application."""
     app = Flask(__name__)
     telemetry.instrument(app)
+    _add_answers(app)
+    _add_logging(app)
+    _add_telemetry(app)
+    return app
 
+
+def _add_answers(app: Flask) -> None:
     @app.get("/hello")
     def hello() -> str:
         return "hello"
@@ -31,6 +37,16 @@ def create_app() -> Flask:
         time.sleep(seconds)
         return "slow"
 
+    @app.post("/upload")
+    def upload() -> str:
+        return str(len(request.get_data()))
+
+    @app.get("/status/<int:code>")
+    def status(code: int) -> str:
+        abort(code)
+
+
+def _add_logging(app: Flask) -> None:
     @app.get("/log")
     def log() -> str:
         logger.info("Inside", extra={"number": 7, "password": "hunter2"})
@@ -44,14 +60,6 @@ def create_app() -> Flask:
         message = "broken on purpose"
         raise RuntimeError(message)
 
-    @app.get("/status/<int:code>")
-    def status(code: int) -> str:
-        abort(code)
-
-    @app.post("/upload")
-    def upload() -> str:
-        return str(len(request.get_data()))
-
     @app.get("/stream")
     def stream() -> Response:
         def parts() -> Iterator[bytes]:
@@ -62,6 +70,8 @@ def create_app() -> Flask:
 
         return Response(stream_with_context(parts()))
 
+
+def _add_telemetry(app: Flask) -> None:
     @app.get("/threads")
     def threads() -> Response:
         return jsonify(sorted(thread.name for thread in threading.enumerate()))
@@ -74,8 +84,6 @@ def create_app() -> Flask:
     def metrics() -> Response:
         text = telemetry.prometheus_text()
         return Response(text or b"", 404 if text is None else 200, content_type="text/plain")
-
-    return app
 
 
 app = create_app()

@@ -100,9 +100,7 @@ def test_health_follows_the_peers_down_and_up_without_a_restart(
         loki.fault = fault
         otlp.fault = Fault.UNAVAILABLE if fault is Fault.BLOCKED else fault
         service.client.get(service.url + "/hello")
-        await_health(
-            service, loki_logging_works=False, otel_metrics_works=False, status="degraded"
-        )
+        await_health(service, loki_logging_works=False, otel_metrics_works=False, status="degraded")
         otlp.heal()
         loki.heal()
         otlp.released.clear()

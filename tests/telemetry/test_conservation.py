@@ -27,6 +27,16 @@ def equal(answered: int) -> Counts:
     return Counts(answered, answered, answered, answered, answered)
 
 
+def await_other_workers(service: Service, before: set[int]) -> None:
+    """Wait until as many workers live as before, and none of them."""
+
+    def replaced() -> bool:
+        now = set(service.workers)
+        return len(now) == len(before) and not now & before
+
+    eventually(replaced, 60)
+
+
 @pytest.mark.parametrize(
     ("workers", "number"),
     [
@@ -57,7 +67,7 @@ def test_recycling_workers_loses_nothing(
     service = shortener({"WEB_CONCURRENCY": "2"}, arguments=arguments)
     first = set(service.workers)
     with Load(service.url, link_paths(service)) as load:
-        eventually(lambda: len(service.workers) == 2 and not first & set(service.workers), 60)
+        await_other_workers(service, first)
         load.await_answers(load.answered + 100)
         service.stop()
     assert counts(load.answered + 1, service, otlp, loki) == equal(load.answered + 1)
@@ -71,9 +81,7 @@ def test_a_reload_loses_nothing(shortener: StartObserved, otlp: OtlpSink, loki: 
         for _ in range(2):
             before = set(service.workers)
             service.process.send(signal.SIGHUP)
-            eventually(
-                lambda: len(service.workers) == 2 and not before & set(service.workers), 60
-            )
+            await_other_workers(service, before)
         load.await_answers(load.answered + 100)
         service.stop()
     assert counts(load.answered + 1, service, otlp, loki) == equal(load.answered + 1)
