@@ -160,7 +160,7 @@ _meter = get_meter("app")
 _meter.create_observable_gauge(
     "shortener.circuit_breaker.open",
     callbacks=[_observe_breakers],
-    unit="1",
+    unit="{breaker}",
     description="1 while a dependency is not asked because it did not answer",
 )
 _meter.create_observable_up_down_counter(
