@@ -10,7 +10,7 @@ from opentelemetry.exporter.prometheus import PrometheusMetricReader
 from opentelemetry.propagators.composite import CompositePropagator
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
-from opentelemetry.sdk.metrics.view import View
+from opentelemetry.sdk.metrics.view import DropAggregation, View
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider, sampling
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
@@ -41,6 +41,11 @@ _VIEWS = (
         instrument_name="http.server.active_requests",
         attribute_keys={"http.request.method", "url.scheme"},
     ),
+    View(
+        instrument_name="db.client.operation.duration",
+        attribute_keys={"db.system.name", "db.operation.name", "error.type"},
+    ),
+    View(instrument_name="db.client.response.returned_rows", aggregation=DropAggregation()),
 )
 
 
