@@ -14,6 +14,8 @@ import psycopg
 from local.ports import LOOPBACK
 from local.server import NoAnswer, Server, ServerError, wheel
 
+_CONNECT_S = 5
+_PING_S = 2  # libpq takes 1 for 2
 _FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
@@ -54,22 +56,24 @@ class PostgreSQL(Server):
             "POSTGRES_SSLMODE": "disable",
         }
 
-    def connect(self, database: str = "postgres") -> psycopg.Connection:
-        """Open an autocommit connection as the superuser, within 5 s."""
+    def connect(
+        self, database: str = "postgres", *, timeout_s: int = _CONNECT_S
+    ) -> psycopg.Connection:
+        """Open an autocommit connection as the superuser."""
         return psycopg.connect(
             host=LOOPBACK,
             port=self.port,
             dbname=database,
             user="postgres",
             password=self.password,
-            connect_timeout=5,
+            connect_timeout=timeout_s,
             autocommit=True,
         )
 
     def ping(self) -> None:
-        """Log in and run a statement, within 5 s."""
+        """Log in and run a statement, within 2 s."""
         try:
-            with self.connect() as connection:
+            with self.connect(timeout_s=_PING_S) as connection:
                 connection.execute("SELECT 1")
         except psycopg.Error as error:
             raise NoAnswer(error) from error

@@ -3,7 +3,6 @@
 import os
 import pwd
 import signal
-import time
 from pathlib import Path
 
 import psycopg
@@ -134,12 +133,3 @@ def test_root_runs_postgresql_under_a_closed_folder_without_opening_it(tmp_path:
 
     assert owner == pwd.getpwnam("nobody").pw_uid
     assert closed.stat().st_mode & 0o777 == 0o700
-
-
-def test_it_starts_within_two_seconds_on_old_data(own_postgresql: PostgreSQL) -> None:
-    own_postgresql.stop()
-
-    began = time.monotonic()
-    own_postgresql.start()
-
-    assert time.monotonic() - began < 2.0
