@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 
 import pytest
 from flask import Flask
@@ -17,11 +17,11 @@ MakeClient = Callable[..., FlaskClient]
 SECRET = "a-secret-of-the-tests-0123456789abcdef"
 
 
-def _app(environment: Environment) -> Flask:
-    return create_app(Settings.from_env(environment))
-
-
-def _close(app: Flask) -> None:
+@contextmanager
+def application(environment: Environment) -> Iterator[Flask]:
+    """Make an application and close what it opened."""
+    app = create_app(Settings.from_env(environment))
+    yield app
     for close in app.extensions["worker_exit"]:
         close()
 
@@ -41,9 +41,8 @@ def environment(module_database: Database, shared_valkey: Valkey) -> Environment
 @pytest.fixture(scope="module")
 def app(environment: Environment) -> Iterator[Flask]:
     """Make the application that the tests of one file share."""
-    app = _app(environment)
-    yield app
-    _close(app)
+    with application(environment) as app:
+        yield app
 
 
 @pytest.fixture
@@ -58,9 +57,7 @@ def make_client(environment: Environment) -> Iterator[MakeClient]:
     with ExitStack() as stack:
 
         def make(**changes: str) -> FlaskClient:
-            app = _app({**environment, **changes})
-            stack.callback(_close, app)
-            return app.test_client()
+            return stack.enter_context(application({**environment, **changes})).test_client()
 
         yield make
 
