@@ -90,7 +90,7 @@ class Script:
         return answer
 
 
-OpenPage = Callable[[str], Script]
+OpenPage = Callable[..., Script]
 
 
 @pytest.fixture(scope="module")
@@ -109,14 +109,14 @@ def api(
 
 @pytest.fixture
 def open_page(chromium: BrowserContext, api: Service) -> Iterator[OpenPage]:
-    """Open the page from an origin: open_page(origin); closed with the test."""
+    """Open the page from an origin: open_page(origin, service=api); closed with the test."""
     pages = []
 
-    def open_at(address: str) -> Script:
+    def open_at(address: str, service: Service = api) -> Script:
         page = chromium.new_page()
         pages.append(page)
         page.goto(f"{address}/page.html")
-        return Script(page, api)
+        return Script(page, service)
 
     yield open_at
     for page in pages:

@@ -6,6 +6,7 @@ import uuid
 import pytest
 
 from tests.browser.conftest import OpenPage, Script
+from tests.conftest import StartService
 from tests.harness.servers import Database
 from tests.harness.service import Service
 
@@ -77,6 +78,24 @@ def test_the_page_reads_errors(script: Script) -> None:
         (404, "NOT_FOUND"),
         (405, "METHOD_NOT_ALLOWED"),
     ]
+
+
+def test_the_page_reads_when_to_come_back(
+    open_page: OpenPage,
+    start_service: StartService,
+    module_database: Database,
+    our_origin: str,
+    target: str,
+) -> None:
+    limited = {"RATE_LIMIT_ENABLED": "true", "RATE_LIMIT": "1/day"}
+    settings = {"CORS_ALLOWED_ORIGINS": our_origin, **limited}
+    script = open_page(our_origin, start_service({**module_database.environment, **settings}))
+    script.call("POST", "/api/", {"url": target})
+
+    answer = script.call("POST", "/api/", {"url": target})
+
+    assert answer["body"]["code"] == "RATE_LIMIT_EXCEEDED"
+    assert int(answer["headers"]["retry-after"]) == answer["body"]["retry_after"]
 
 
 def test_a_page_of_another_origin_reads_nothing(
