@@ -6,6 +6,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 from flask import Request
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from app.model import ServiceError, UnsupportedMediaType
 
@@ -44,12 +45,16 @@ class BodyReader(Generic[T]):
         self._refusal = refusal
 
     def read(self, request: Request) -> T:
-        """Return the body; raise UnsupportedMediaType or the refusal."""
+        """Return the body; raise UnsupportedMediaType, RequestEntityTooLarge or the refusal."""
         media_type = request.mimetype
         if media_type and media_type != "application/json" and not media_type.endswith("+json"):
             raise UnsupportedMediaType("the body must be application/json")
+        body = request.get_data(cache=False)
+        if request.content_length is None and len(body) >= LONGEST:
+            # Werkzeug cuts a body in chunks at MAX_CONTENT_LENGTH and says nothing.
+            raise RequestEntityTooLarge
         try:
-            return self._decoder.decode(request.get_data(cache=False))
+            return self._decoder.decode(body)
         except msgspec.ValidationError as error:
             raise self._refusal(str(error)) from None
         except (msgspec.DecodeError, UnicodeDecodeError):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Mapping
-from typing import Any, NoReturn, TypeVar
+import traceback
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn, Self, TypeVar
 
 import psycopg
 from psycopg.abc import PQGen
@@ -46,6 +47,27 @@ class BoundedConnection(psycopg.Connection[TupleRow]):
 
     reply_wait = _REPLY_WAIT
 
+    @classmethod
+    def connect(
+        cls,
+        conninfo: str = "",
+        *,
+        on_failure: Callable[[psycopg.Error], None] | None = None,
+        **arguments: Any,
+    ) -> Self:
+        """Connect; an attempt that failed is told to `on_failure` and leaves no socket behind.
+
+        The error and its frames hold each other, and with them the half-open connection, which
+        would keep a place of the server's taken until some garbage collection.
+        """
+        try:
+            return super().connect(conninfo, **arguments)
+        except psycopg.Error as error:
+            traceback.clear_frames(error.__traceback__)
+            if on_failure is not None:
+                on_failure(error)
+            raise
+
     def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
         """Run `gen` within `reply_wait` seconds; a connection that took longer is closed."""
         try:
@@ -67,7 +89,7 @@ class Database:
     def __init__(self, settings: PostgresSettings, *, concurrent: int) -> None:
         self._pool: ConnectionPool[BoundedConnection] = ConnectionPool(
             connection_class=BoundedConnection,
-            kwargs=connection_arguments(settings),
+            kwargs={**connection_arguments(settings), "on_failure": self._connect_failed},
             min_size=settings.pool_min,
             max_size=settings.pool_max,
             timeout=CONNECTION_WAIT,
@@ -76,7 +98,6 @@ class Database:
             # Give up at once and try anew with the next request: the pool's own back-off would
             # keep it away from a server that is back.
             reconnect_timeout=0.0,
-            reconnect_failed=self._reconnect_failed,
             num_workers=2,
             name="postgresql",
             open=False,
@@ -85,7 +106,8 @@ class Database:
         self._congested = False
         self._used = 0
         self._timeouts = 0
-        self._reconnect_failures = 0
+        self._connect_failures = 0
+        self._connect_cause = ""
         self._lock = threading.Lock()
         self.breaker = CircuitBreaker("PostgreSQL", self._probe, _PROBE_INTERVAL)
 
@@ -154,32 +176,34 @@ class Database:
             except psycopg.errors.ReadOnlySqlTransaction as error:
                 connection.close()
                 self._pool.drain()
-                self._unavailable(error, away=False)
+                self._unavailable(database_cause(error), away=False)
             except (psycopg.OperationalError, psycopg.InterfaceError) as error:
                 broken = _is_broken(connection, error)
                 late = time.monotonic() > deadline
                 if late or not (broken and repeatable):
-                    self._unavailable(error, away=broken and late)
+                    self._unavailable(database_cause(error), away=broken and late)
             except psycopg.Error as error:
-                self._unavailable(error, away=False)
+                self._unavailable(database_cause(error), away=False)
             finally:
                 self._give_back(connection)
 
     def _connection(self, deadline: float) -> BoundedConnection:
-        failures = self._reconnect_failures
+        failures = self._connect_failures
         while True:
             left = deadline - time.monotonic()
             try:
                 connection = self._pool.getconn(timeout=max(0.001, min(_SLICE, left)))
             except PoolTimeout as error:
+                refused = self._connect_failures != failures
                 # With no connection in use, none will be given back: only a new one can help.
-                hopeless = self._used == 0 and self._reconnect_failures != failures
+                hopeless = refused and self._used == 0
                 if left <= _SLICE or hopeless or self.breaker.is_open:
                     self._timeouts += 1
-                    self._unavailable(error, away=self._used == 0)
+                    cause = self._connect_cause if refused else database_cause(error)
+                    self._unavailable(cause, away=self._used == 0)
                 continue
             except psycopg.Error as error:
-                self._unavailable(error, away=True)
+                self._unavailable(database_cause(error), away=True)
             with self._lock:
                 self._used += 1
             return connection
@@ -189,16 +213,16 @@ class Database:
             self._used -= 1
         self._pool.putconn(connection)
 
-    def _unavailable(self, error: psycopg.Error, *, away: bool) -> NoReturn:
-        cause = database_cause(error)
+    def _unavailable(self, cause: str, *, away: bool) -> NoReturn:
         if away:
             self.breaker.failed(cause)
         else:
             log.warning("PostgreSQL refused a statement: %s", cause)
         raise DatabaseUnavailable from None
 
-    def _reconnect_failed(self, _pool: object) -> None:
-        self._reconnect_failures += 1
+    def _connect_failed(self, error: psycopg.Error) -> None:
+        self._connect_cause = database_cause(error)
+        self._connect_failures += 1
 
     def _probe(self) -> None:
         connection = self._pool.getconn(timeout=_HEALTH_WAIT)
