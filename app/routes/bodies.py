@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 from flask import Request
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 
 from app.model import ServiceError, UnsupportedMediaType
 
@@ -45,19 +45,28 @@ class BodyReader(Generic[T]):
         self._refusal = refusal
 
     def read(self, request: Request) -> T:
-        """Return the body; raise UnsupportedMediaType, RequestEntityTooLarge or the refusal."""
+        """Return the body; raise UnsupportedMediaType, an HTTPException or the refusal."""
         media_type = request.mimetype
         if media_type and media_type != "application/json" and not media_type.endswith("+json"):
             raise UnsupportedMediaType("the body must be application/json")
-        body = request.get_data(cache=False)
-        if request.content_length is None and len(body) >= LONGEST:
-            # Werkzeug cuts a body in chunks at MAX_CONTENT_LENGTH and says nothing.
-            raise RequestEntityTooLarge
         try:
-            return self._decoder.decode(body)
+            return self._decoder.decode(_content(request))
         except msgspec.ValidationError as error:
             raise self._refusal(str(error)) from None
         except (msgspec.DecodeError, UnicodeDecodeError):
             raise self._refusal("the body is not JSON in UTF-8") from None
         except RecursionError:
             raise self._refusal("the body is nested too deeply") from None
+
+
+def _content(request: Request) -> bytes:
+    try:
+        content = request.get_data(cache=False)
+    except HTTPException:
+        raise
+    except Exception:  # noqa: BLE001 - what the server raises for malformed chunks is its own
+        raise BadRequest from None
+    if request.content_length is None and len(content) >= LONGEST:
+        # Werkzeug cuts a body in chunks at MAX_CONTENT_LENGTH and says nothing.
+        raise RequestEntityTooLarge
+    return content
