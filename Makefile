@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock run test check format migrate bench clean
+.PHONY: help install lock run test check format migrate bench clean collector
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,3 +46,8 @@ migrate: install ## Bring the configured database (POSTGRES_*) to the current sc
 
 clean: ## Remove the environment, caches and the local data
 	rm -rf $(VENV) .local .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build *.egg-info
+
+collector: build/collector ## Build the pinned OpenTelemetry Collector that one test runs through (needs Go)
+
+build/collector: $(addprefix docker/collector/,main.go go.mod go.sum)
+	cd docker/collector && go build -buildvcs=false -o $(CURDIR)/$@ .

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import importlib
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import flask
 from opentelemetry.instrumentation.flask import FlaskInstrumentor
 from opentelemetry.trace import Span
+from opentelemetry.util.http import sanitize_method
 
 from telemetry.context import Request
 from telemetry.middleware import REQUEST_KEY
-
-if TYPE_CHECKING:
-    from flask import Flask
 
 # The library searches the whole URL, query included: tie the pattern to the path.
 UNTRACED = r"^[^/?#]*://[^/?#]*/(?:healthz|metrics|api/metrics)(?:[?#]|$)"
@@ -23,7 +22,7 @@ _CLIENTS = {
 }
 
 
-def instrument_flask(app: Flask) -> None:
+def instrument_flask(app: flask.Flask) -> None:
     """Make a server span and a measurement for each request; harmless when done twice."""
     FlaskInstrumentor.instrument_app(  # type: ignore[no-untyped-call]
         app,
@@ -50,6 +49,10 @@ def _started(span: Span, environ: dict[str, Any]) -> None:
     context = span.get_span_context()
     request.trace_id = f"{context.trace_id:032x}"
     request.span_id = f"{context.span_id:016x}"
+    if flask.request.url_rule is None:
+        # The library would put the path into the name of what no route matches.
+        method = sanitize_method(request.method)
+        span.update_name("HTTP" if method == "_OTHER" else method)
     span.set_attribute("request_id", request.request_id)
     if request.amzn_trace_id is not None:
         span.set_attribute("aws.xray.trace_header", request.amzn_trace_id)

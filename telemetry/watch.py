@@ -13,6 +13,7 @@ from telemetry.lines import Clock
 
 PROBE_INTERVAL = 5.0
 REPORT_INTERVAL = 60.0
+"""Seconds."""
 
 
 class Report:
@@ -55,8 +56,16 @@ def _stderr(text: str) -> None:
 class Watch:
     """Probes right after the start, then again whatever fails; reports every minute."""
 
-    def __init__(self, probes: Callable[[], list[Callable[[], None]]], report: Report) -> None:
+    def __init__(
+        self,
+        probes: Callable[[], list[Callable[[], None]]],
+        report: Report,
+        probe_interval: float = PROBE_INTERVAL,
+        report_interval: float = REPORT_INTERVAL,
+    ) -> None:
         self._probes = probes
+        self._probe_interval = probe_interval
+        self._report_interval = report_interval
         self._report = report
         self._stopping = threading.Event()
         self._start()
@@ -71,17 +80,17 @@ class Watch:
             self._start()
 
     def _run(self) -> None:
-        next_report = time.monotonic() + REPORT_INTERVAL
+        next_report = time.monotonic() + self._report_interval
         while True:
             for probe in self._probes():
                 probe()
                 if self._stopping.is_set():
                     return
-            if self._stopping.wait(PROBE_INTERVAL):
+            if self._stopping.wait(self._probe_interval):
                 return
             if time.monotonic() >= next_report:
                 self._report.say("Telemetry was lost")
-                next_report += REPORT_INTERVAL
+                next_report += self._report_interval
 
     def stop(self) -> None:
         """Stop without waiting."""

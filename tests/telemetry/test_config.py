@@ -1,0 +1,178 @@
+"""The environment of telemetry, and the task it runs in."""
+
+import http.server
+import json
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from telemetry import Config, ConfigError, ecs
+from tests.harness.sinks import Fault, Sink
+
+ARN = "arn:aws:ecs:sa-east-1:123456789012:task/tinyurl-prod/0123456789abcdef"
+TASK = {
+    "Cluster": "tinyurl-prod",
+    "TaskARN": ARN,
+    "Family": "go-backend",
+    "Revision": "7",
+    "LaunchType": "FARGATE",
+    "AvailabilityZone": "sa-east-1a",
+}
+
+
+@pytest.mark.parametrize(
+    "base",
+    [
+        "http://observability:4318",
+        "http://observability:4318/",
+        "http://observability:4318//",
+        "http://observability:4318/v1/traces",
+        "http://observability:4318/v1/traces/",
+        "http://observability:4318/v1/metrics",
+        ' "http://observability:4318" ',
+    ],
+)
+def test_a_signals_path_is_appended_once(base: str) -> None:
+    config = Config.from_env({"OTEL_EXPORTER_OTLP_ENDPOINT": base})
+    assert config.signal_endpoint("traces") == "http://observability:4318/v1/traces"
+    assert config.signal_endpoint("metrics") == "http://observability:4318/v1/metrics"
+
+
+def test_a_path_of_the_collector_is_kept() -> None:
+    config = Config.from_env({"OTEL_EXPORTER_OTLP_ENDPOINT": "https://h/otlp/"})
+    assert config.signal_endpoint("traces") == "https://h/otlp/v1/traces"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "observability:4318"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://h:99999"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://"),
+        ("LOKI_ENDPOINT", "loki/loki/api/v1/push"),
+        ("LOKI_URL", "ftp://loki"),
+        ("LOG_LEVEL", "loud"),
+        ("OTEL_TRACES_SAMPLER", "sometimes"),
+        ("OTEL_TRACES_SAMPLER_ARG", "2"),
+        ("OTEL_METRIC_EXPORT_INTERVAL", "0"),
+    ],
+)
+def test_a_mistake_names_the_variable_what_it_held_and_what_is_allowed(
+    name: str, value: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Config.from_env({name: value})
+    (mistake,) = caught.value.mistakes
+    assert mistake.startswith(f"{name}: held '{value}'; allowed: ")
+
+
+def test_all_mistakes_come_at_once_and_no_credential_is_shown() -> None:
+    with pytest.raises(ConfigError) as caught:
+        Config.from_env(
+            {"LOG_LEVEL": "x", "LOKI_ENDPOINT": "loki://u:hunter2@h", "OTEL_TRACES_SAMPLER": "y"}
+        )
+    assert len(caught.value.mistakes) == 3
+    assert "hunter2" not in str(caught.value)
+
+
+def test_the_older_names_are_read_where_the_newer_are_missing() -> None:
+    old = {"GO_ENV": "staging", "LOKI_URL": "http://old/push"}
+    new = {"ENV": "local", "LOKI_ENDPOINT": "http://new/push"}
+    assert (Config.from_env(old).environment, Config.from_env(old).loki_endpoint) == (
+        "staging",
+        "http://old/push",
+    )
+    both = Config.from_env(old | new)
+    assert (both.environment, both.loki_endpoint) == ("local", "http://new/push")
+
+
+def test_nothing_configured_is_no_mistake() -> None:
+    config = Config.from_env({})
+    assert (config.signal_endpoint("traces"), config.loki_endpoint) == (None, None)
+    assert (config.service_name, config.environment) == ("go-backend", "production")
+
+
+class _Metadata(http.server.BaseHTTPRequestHandler):
+    body = json.dumps(TASK).encode()
+
+    def do_GET(self) -> None:
+        assert self.path == "/v4/abc/task"
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(self.body)))
+        self.end_headers()
+        self.wfile.write(self.body)
+
+    def log_message(self, *_args: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def metadata_uri() -> Iterator[str]:
+    """Run the metadata endpoint of an ECS task."""
+    with http.server.HTTPServer(("127.0.0.1", 0), _Metadata) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/v4/abc"
+        server.shutdown()
+
+
+def test_the_task_is_learnt_from_its_metadata(metadata_uri: str) -> None:
+    config = Config.from_env({"ECS_CONTAINER_METADATA_URI_V4": metadata_uri}).with_task_metadata()
+    assert config.instance == "0123456789abcdef"
+    assert dict(config.cloud) == {
+        "cloud.provider": "aws",
+        "cloud.platform": "aws_ecs",
+        "cloud.region": "sa-east-1",
+        "cloud.account.id": "123456789012",
+        "cloud.availability_zone": "sa-east-1a",
+        "aws.ecs.cluster.arn": "arn:aws:ecs:sa-east-1:123456789012:cluster/tinyurl-prod",
+        "aws.ecs.task.arn": ARN,
+        "aws.ecs.task.family": "go-backend",
+        "aws.ecs.task.revision": "7",
+        "aws.ecs.launchtype": "fargate",
+    }
+
+
+def test_the_environments_task_arn_wins(metadata_uri: str) -> None:
+    environ = {"ECS_CONTAINER_METADATA_URI_V4": metadata_uri, "TASK_ARN": ARN.replace("0", "f")}
+    assert Config.from_env(environ).with_task_metadata().instance == "f123456789abcdef"
+
+
+def test_metadata_that_hang_are_given_up_after_a_second() -> None:
+    class Hanging(Sink):
+        """Accepts connections and never answers."""
+
+    with Hanging() as sink:
+        sink.fault = Fault.HANGS
+        started = time.monotonic()
+        # No handler for GET answers 501 at once; an unaccepting backlog would hang in connect.
+        assert ecs.fetch_task(sink.url) == {}
+        assert time.monotonic() - started < 2
+
+
+def test_metadata_that_drip_are_given_up_after_a_second() -> None:
+    class Dripping(_Metadata):
+        """Sends a byte now and then."""
+
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            for _ in range(100):
+                try:
+                    self.wfile.write(b" ")
+                    self.wfile.flush()
+                except OSError:
+                    return
+                time.sleep(0.1)
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Dripping) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        started = time.monotonic()
+        assert ecs.fetch_task(f"http://127.0.0.1:{server.server_address[1]}") == {}
+        assert time.monotonic() - started < 3
+        server.shutdown()
