@@ -48,7 +48,7 @@ class BoundedConnection(psycopg.Connection[TupleRow]):
     reply_wait = _REPLY_WAIT
 
     @classmethod
-    def connect(
+    def connect(  # type: ignore[override]  # the pool passes psycopg's own arguments through
         cls,
         conninfo: str = "",
         *,
