@@ -17,4 +17,4 @@ def test_an_attempt_without_an_answer_leaves_no_socket_behind() -> None:
             BoundedConnection.connect(host="127.0.0.1", port=port, connect_timeout=2)
 
         connections = psutil.Process().net_connections("tcp")
-        assert [one for one in connections if one.raddr and one.raddr[1] == port] == []
+        assert [one for one in connections if one.raddr[1:] == (port,)] == []
