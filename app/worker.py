@@ -3,6 +3,7 @@
 * Errors of the HTTP parser are answered in the service's JSON shape.
 * No request is answered once the drain is over, so that the telemetry of every answered request
   can be flushed.
+* A client that stops in the middle of a request does not keep a thread for ever.
 * SIGINT and SIGQUIT drain too, only shorter; a stop signal that came while forking is not lost.
 """
 
@@ -27,6 +28,8 @@ HURRIED_FLUSH = 1.2
 """Seconds: the master kills 2 s after a SIGINT that follows a SIGTERM."""
 SETTLE = 0.2
 """Seconds for threads that have answered to write their log line."""
+READ_WAIT = 10.0
+"""Seconds for a client to send a whole request; a thread waits for it, and there are few."""
 STOP_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT})
 
 _OURS = (500, "Internal Server Error", "INTERNAL_ERROR", "Internal server error")
@@ -64,7 +67,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._serving: set[Any] = set()
+        self._serving: dict[Any, float] = {}
         self._lock = threading.Lock()
         self._over = False
         self._quitting = False
@@ -101,12 +104,23 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         with self._lock:
             if self._over:
                 return False
-            self._serving.add(conn)
+            self._serving[conn] = time.monotonic()
         try:
             return super().handle(conn)
         finally:
             with self._lock:
-                self._serving.discard(conn)
+                self._serving.pop(conn, None)
+
+    def murder_pending(self) -> None:
+        """Also stop to listen to clients that do not finish what they began to send."""
+        super().murder_pending()
+        latest = time.monotonic() - READ_WAIT
+        with self._lock:
+            slow = [conn for conn, begun in self._serving.items() if begun < latest]
+        for conn in slow:
+            # The thread reads the end of the stream; whoever is being answered loses nothing.
+            with contextlib.suppress(OSError):
+                conn.sock.shutdown(socket.SHUT_RD)
 
     def close_app(self, seconds: float) -> None:
         """Run what the application registered in `extensions["worker_exit"]`, bounded."""

@@ -7,6 +7,7 @@ Rows 14 (a clash of codes) and 22 to 26 need the inside or features of other ser
 import contextlib
 import json
 import socket
+import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -346,6 +347,22 @@ def test_row_18_an_unread_body_does_not_keep_the_worker(service: Service) -> Non
         assert b" 415 " in wire.recv(65_536)
 
         assert ask(service, "GET", "/healthz").status == 200
+
+
+def test_row_18_clients_who_stop_in_the_middle_do_not_take_the_threads(service: Service) -> None:
+    halves = [b"GET /healthz HT", b"POST /api/ HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n{"]
+    with contextlib.ExitStack() as stack:
+        for number in range(4):
+            wire = socket.create_connection((LOOPBACK, service.port), timeout=WAIT)
+            stack.enter_context(wire).sendall(halves[number % 2])
+
+        # These are all threads there are; each waits ten seconds for the rest of its request.
+        deadline = time.monotonic() + 45
+        while time.monotonic() < deadline:
+            with contextlib.suppress(TimeoutError):
+                assert ask(service, "GET", "/healthz").status == 200
+                return
+        pytest.fail("the service hangs")
 
 
 @pytest.mark.parametrize(
