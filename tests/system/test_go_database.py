@@ -1,22 +1,25 @@
 """The Go service's database, brought along: its links resolve and its users log in."""
 
+from collections.abc import Iterator
+
 import pytest
 
-from tests.conftest import StartService
-from tests.harness.servers import Database, Valkey, migrate
+from tests.harness.servers import Databases, migrate
 from tests.harness.service import Service
 from tests.storage import go_schema
 
 LINKS = 1000
 
 
-@pytest.fixture
-def service(start_service: StartService, empty_database: Database, valkey: Valkey) -> Service:
-    with empty_database.connect() as connection:
-        go_schema.create(connection)
-        go_schema.add_links(connection, LINKS)
-    migrate(empty_database.environment | {"ENV": "local"})
-    return start_service({**empty_database.environment, **valkey.environment()})
+@pytest.fixture(scope="module")
+def service(databases: Databases) -> Iterator[Service]:
+    with databases.empty() as database:
+        with database.connect() as connection:
+            go_schema.create(connection)
+            go_schema.add_links(connection, LINKS)
+        migrate(database.environment | {"ENV": "local"})
+        with Service(database.environment) as service:
+            yield service
 
 
 def test_every_link_resolves(service: Service) -> None:
