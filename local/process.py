@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import signal
 import subprocess
 import time
@@ -14,7 +13,7 @@ import psutil
 
 _KILL_WAIT_S = 5.0
 _POLL_S = 0.01
-_SAME_START_S = 1.0
+_SAME_START_S = 2.0  # the time of boot is given in whole seconds
 _STOP_WAIT_S = 2.0
 _OVER = frozenset({psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD})
 _HELD = _OVER | {psutil.STATUS_STOPPED}
@@ -108,8 +107,7 @@ class Process:
 def remember(record: Path, process: Process) -> None:
     """Write down a process so that a later run can end it, should this one be killed."""
     with contextlib.suppress(psutil.NoSuchProcess):
-        started = psutil.Process(process.pid).create_time()
-        text = json.dumps({"pid": process.pid, "started": started})
+        text = json.dumps({"pid": process.pid, "started": _started(psutil.Process(process.pid))})
         fresh = record.with_suffix(".new")
         fresh.write_text(text)
         fresh.replace(record)
@@ -121,7 +119,7 @@ def end_leftover(record: Path, number: int, timeout: float) -> bool:
         entry = json.loads(record.read_text())
         root = psutil.Process(entry["pid"])
         # A pid is used again by strangers; a pid and a starting time are not.
-        same = bool(abs(root.create_time() - entry["started"]) < _SAME_START_S)
+        same = bool(abs(_started(root) - entry["started"]) < _SAME_START_S)
     except (OSError, ValueError, KeyError, psutil.NoSuchProcess):
         same = False
     if same:
@@ -131,6 +129,11 @@ def end_leftover(record: Path, number: int, timeout: float) -> bool:
         _signal(_wait(tree, timeout), signal.SIGKILL)
     record.unlink(missing_ok=True)
     return same
+
+
+def _started(process: psutil.Process) -> float:
+    # Seconds after boot: the time of day may be set anew between two runs.
+    return float(process.create_time() - psutil.boot_time())
 
 
 def _freeze(root: psutil.Process) -> list[psutil.Process]:
@@ -183,4 +186,4 @@ def _tree(root: psutil.Process) -> list[psutil.Process]:
 def _signal(processes: Iterable[psutil.Process], number: int) -> None:
     for process in processes:
         with contextlib.suppress(psutil.NoSuchProcess):
-            os.kill(process.pid, number)
+            process.send_signal(number)  # looks first whether the pid is still the same process

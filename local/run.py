@@ -10,13 +10,13 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
-from app.config import Settings, SettingsError
+from app.config import SHORTEST_JWT_SECRET, Settings, SettingsError
 from app.environment import Environment
 from local.folder import DataFolder, FolderInUse
 from local.ports import LOOPBACK, is_free
 from local.postgresql import PostgreSQL
 from local.process import Process, end_leftover, remember
-from local.server import Server, ServerError
+from local.server import RECORD, Server, ServerError
 from local.valkey import Valkey
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -49,13 +49,13 @@ class Run:
 
     def __call__(self) -> int:
         """Run until a signal or the service's own end; return the exit status."""
-        secrets = self.folder.secrets()
-        self._default("JWT_SECRET", secrets["JWT_SECRET"])
+        self._stack.enter_context(self._on_signals())
         port = self._check_settings().port
         self.url = f"http://{LOOPBACK}:{port}"
-        self._stack.enter_context(self.folder.locked(f"{self.url}"))
-        self._stack.enter_context(self._on_signals())
-        end_leftover(self._record, signal.SIGTERM, _LEFTOVER_S)
+        self._stack.enter_context(self.folder.locked(self.url))
+        secrets = self.folder.secrets()
+        self._default("JWT_SECRET", secrets["JWT_SECRET"])
+        self._end_leftovers()
         if not is_free(port):
             message = f"port {port} is taken by another program; try: PORT={port + 1} make run"
             raise ServerError(message)
@@ -74,17 +74,26 @@ class Run:
 
     def _check_settings(self) -> Settings:
         """Read the settings as the service will, before anything starts."""
-        if self.given.text("POSTGRES_HOST") is not None:
-            return Settings.from_env(self.environment)
-        own = {"POSTGRES_HOST": LOOPBACK, "POSTGRES_PASSWORD": "-"}
-        return Settings.from_env({**self.environment, **own})
+        complete = dict(self.environment)
+        if self.given.text("POSTGRES_HOST") is None:
+            complete |= {"POSTGRES_HOST": LOOPBACK, "POSTGRES_PASSWORD": "-"}
+        if self.given.text("JWT_SECRET") is None:
+            complete["JWT_SECRET"] = "-" * SHORTEST_JWT_SECRET
+        return Settings.from_env(complete)
+
+    def _end_leftovers(self) -> None:
+        """End what a killed run left behind, in the usual order."""
+        end_leftover(self._record, signal.SIGTERM, _LEFTOVER_S)
+        for server in (Valkey, PostgreSQL):
+            record = self.folder.path / server.name.lower() / RECORD
+            end_leftover(record, server.stop_signal, _LEFTOVER_S)
 
     def _provide_postgresql(self, password: str) -> None:
         host = self.given.text("POSTGRES_HOST")
         if host is not None:
             self.lines.append(f"PostgreSQL  {host} (yours; `make migrate` brings it up to date)")
             return
-        server = PostgreSQL(self.folder.path / "postgresql", password=password)
+        server = PostgreSQL(self.folder.path / PostgreSQL.name.lower(), password=password)
         self._start(server)
         self.environment |= server.environment()
         migrate = [str(Path(sys.executable).with_name("migrate"))]
@@ -107,7 +116,7 @@ class Run:
             self.lines.append(f"Redis       {address} (yours)")
             return
         try:
-            server = Valkey(self.folder.path / "valkey", password=password, durable=True)
+            server = Valkey(self.folder.path / Valkey.name.lower(), password=password, durable=True)
         except ServerError as error:
             # The service is made to work without a cache, so does `make run`.
             self.lines.append(f"Valkey      none: {error}")
@@ -167,9 +176,7 @@ class Run:
         body = """-H 'Content-Type: application/json' -d '{"url":"https://example.com/"}'"""
         title = f"The shortener answers on {self.url} (Ctrl-C ends it)"
         curl = f"Try         curl -s {self.url}/api/ {body}"
-        print(
-            "\n".join(["", title, *(f"  {line}" for line in [*self.lines, curl]), ""]), flush=True
-        )
+        _say("\n".join(["", title, *(f"  {line}" for line in [*self.lines, curl]), ""]))
 
     @contextmanager
     def _on_signals(self) -> Iterator[None]:

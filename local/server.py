@@ -11,6 +11,9 @@ from typing import Self
 from local.ports import free_port
 from local.process import Process, end_leftover, remember
 
+RECORD = "process.json"
+"""The file in a server's folder that tells the next run of its process."""
+
 _START_S = 30.0  # PostgreSQL may have to replay its log after a kill
 _STOP_S = 20.0
 _POLL_S = 0.02
@@ -35,7 +38,7 @@ class Server(ABC):
         self.folder = folder.absolute()
         self.port = port or free_port()
         self.log = self.folder / "server.log"
-        self._record = self.folder / "process.json"
+        self._record = self.folder / RECORD
         self._process: Process | None = None
 
     @abstractmethod

@@ -11,7 +11,8 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from tests.harness.servers import NoAnswer, PostgreSQL, Server, Valkey
+from local.server import RECORD
+from tests.harness.servers import NoAnswer, PostgreSQL, Server, ServerError, Valkey
 
 
 @pytest.fixture(params=["postgresql", "valkey"])
@@ -70,6 +71,24 @@ def test_a_start_ends_what_a_killed_run_left_on_the_folder(server: Server) -> No
     with successor:
         successor.ping()
         assert not server.running
+
+
+def test_two_postgresql_never_run_on_one_folder(own_postgresql: PostgreSQL) -> None:
+    (own_postgresql.folder / RECORD).unlink()
+
+    with pytest.raises(ServerError, match="end it first"):
+        PostgreSQL(own_postgresql.folder).start()
+    own_postgresql.ping()
+
+
+def test_a_record_of_a_stranger_with_the_same_pid_ends_nobody(tmp_path: Path) -> None:
+    with Valkey(tmp_path / "stranger") as stranger:
+        record = tmp_path / "valkey" / RECORD
+        record.parent.mkdir()
+        record.write_text(f'{{"pid": {stranger.process.pid}, "started": 1.0}}')
+
+        with Valkey(tmp_path / "valkey"):
+            stranger.ping()
 
 
 def test_freezing_postgresql_stops_open_sessions_too(own_postgresql: PostgreSQL) -> None:
