@@ -8,7 +8,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGURATION = ROOT / "docker" / "otelcol" / "config.yaml"
-BUILT = ROOT / ".local" / "bin" / "collector"
+BUILT = ROOT / "build" / "collector"
 """Where `make collector` leaves it."""
 
 

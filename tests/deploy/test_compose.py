@@ -12,7 +12,10 @@ import yaml
 
 import telemetry
 from app.config import Settings
+from local.ports import free_port
+from tests.conftest import StartService
 from tests.deploy.collector import CONFIGURATION, program
+from tests.harness.servers import Database, Valkey
 
 DOCKER = Path(__file__).resolve().parents[2] / "docker"
 FILE = DOCKER / "compose.yaml"
@@ -149,6 +152,32 @@ def test_traffic_stays_below_the_rate_limits() -> None:
     a_minute = 60 / float(pause[1])
     assert a_minute < settings.rate_limits.resolve.limit
     assert a_minute / 8 < settings.rate_limits.general.limit
+
+
+def test_traffic_leaves_something_to_see(
+    start_service: StartService, database: Database, valkey: Valkey
+) -> None:
+    # As in the stack: ENV=local listens beyond loopback only because it is told to.
+    port = free_port()
+    arguments = _services()["service"]["environment"]["GUNICORN_CMD_ARGS"]
+    service = start_service(
+        {
+            **database.environment,
+            **valkey.environment(),
+            "GUNICORN_CMD_ARGS": arguments.replace("8080", str(port)),
+        },
+        port=port,
+    )
+    service.await_record(lambda record: record["msg"].startswith("Listening at: http://0.0.0.0:"))
+    command = [sys.executable, str(DOCKER / "traffic.py"), service.url]
+    traffic = subprocess.Popen(command)
+    try:
+        service.await_record(lambda record: record.get("status") == 201)
+        service.await_record(lambda record: record.get("status") in {200, 302}, timeout=20)
+        service.await_record(lambda record: record.get("path") == "/api/nosuch", timeout=20)
+    finally:
+        traffic.kill()
+        traffic.wait()
 
 
 def test_grafana_loads_the_dashboards_from_where_they_are_mounted() -> None:

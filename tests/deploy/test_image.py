@@ -220,7 +220,7 @@ def test_only_the_base_is_left_to_the_engine(image: Image) -> None:
     (skipped,) = image.skipped
 
     assert "pip uninstall" in skipped
-    assert "useradd --system --uid 10001" in skipped
+    assert "useradd --uid 10001 --gid 10001" in skipped
 
 
 def test_it_runs_without_rights_and_with_a_tmp_of_its_own(image: Image) -> None:
