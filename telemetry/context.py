@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
 import threading
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -35,7 +35,7 @@ class Request:
         self.started = perf_counter()
         request_id = environ.get("HTTP_X_REQUEST_ID", "")
         if not _REQUEST_ID.fullmatch(request_id):
-            request_id = environ["HTTP_X_REQUEST_ID"] = uuid.uuid4().hex
+            request_id = environ["HTTP_X_REQUEST_ID"] = os.urandom(16).hex()
         self.request_id: str = request_id
         self.method: str = environ.get("REQUEST_METHOD", "")[:32]
         path: str = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
