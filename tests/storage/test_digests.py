@@ -1,5 +1,8 @@
 """The digest that SQL gives rows of the Go service is the one that the application looks for."""
 
+from collections.abc import Iterator
+
+import psycopg
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -8,6 +11,14 @@ from app.model import InvalidUrl
 from app.storage.links import LinkTable
 from app.targets import accept
 from tests.harness.servers import Database
+
+
+@pytest.fixture(scope="module")
+def connection(module_database: Database) -> Iterator[psycopg.Connection]:
+    """Connect once for all examples."""
+    with module_database.connect() as connection:
+        yield connection
+
 
 rests = st.tuples(
     st.sampled_from(["", "/", "?", "#"]), st.text(st.characters(exclude_categories=["Cc", "Cs"]))
@@ -30,16 +41,15 @@ given_urls = st.tuples(
     max_examples=100,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-def test_sql_and_python_agree_on_hosts_of_ascii(module_database: Database, url: str) -> None:
+def test_sql_and_python_agree_on_hosts_of_ascii(connection: psycopg.Connection, url: str) -> None:
     try:
         target = accept(url, own_hosts=frozenset(), local=False)
     except InvalidUrl:
         return  # not every text is a target; what is refused has no digest
-    with module_database.connect() as connection:
-        # Both spellings: rows of the Go service may lack the scheme.
-        row = connection.execute(
-            "SELECT link_target_digest(%s), link_target_digest(%s)", (target.url, url.strip(" "))
-        ).fetchone()
+    # Both spellings: rows of the Go service may lack the scheme.
+    row = connection.execute(
+        "SELECT link_target_digest(%s), link_target_digest(%s)", (target.url, url.strip(" "))
+    ).fetchone()
 
     assert row == (target.digest, target.digest)
 

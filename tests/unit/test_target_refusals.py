@@ -67,10 +67,10 @@ def test_a_scheme_needs_its_slashes(url: str) -> None:
     assert "//" in reason(url)
 
 
-@pytest.mark.parametrize("control", [*map(chr, [*range(0x20), *range(0x7F, 0xA0)])])
 @pytest.mark.parametrize("url", ["https://e.com/{}", "https://e{}.com/", "{}https://e.com"])
-def test_control_characters_are_refused(url: str, control: str) -> None:
-    assert "control character" in reason(url.format(control))
+def test_control_characters_are_refused(url: str) -> None:
+    for control in map(chr, [*range(0x20), *range(0x7F, 0xA0)]):
+        assert "control character" in reason(url.format(control)), repr(control)
 
 
 @pytest.mark.parametrize("surrogate", [0xD800, 0xDFFF, 0xDC80], ids=hex)
