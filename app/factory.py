@@ -13,7 +13,7 @@ from app.links import Links
 from app.passwords import Passwords
 from app.routes import bodies
 from app.routes.accounts import accounts_blueprint
-from app.routes.cors import allow_origins
+from app.routes.cors import Cors, answer_preflights
 from app.routes.errors import handle_errors
 from app.routes.health import health_blueprint
 from app.routes.links import links_blueprint
@@ -50,7 +50,7 @@ def create_app(settings: Settings) -> Flask:
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     app.config["MAX_CONTENT_LENGTH"] = bodies.LONGEST
-    allow_origins(app, settings.cors_origins)
+    answer_preflights(app)
     handle_errors(app)
     app.register_blueprint(
         health_blueprint(
@@ -66,6 +66,7 @@ def create_app(settings: Settings) -> Flask:
 
     proxies = settings.trusted_proxies
     app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=0)  # type: ignore[method-assign]
+    app.wsgi_app = Cors(app.wsgi_app, settings.cors_origins)  # type: ignore[method-assign]
     app.wsgi_app = RequestIds(app.wsgi_app)  # type: ignore[method-assign]
 
     metrics.observe_pool(database.statistics)

@@ -2,39 +2,82 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from flask import Flask, Response, request
-from flask_cors import CORS
 
-_METHODS = ["GET", "POST", "PATCH", "DELETE", "OPTIONS"]
-_ALLOWED = ["Content-Type", "Authorization", "X-Request-ID", "Origin", "Accept"]
-_EXPOSED = ["Content-Length", "X-Request-ID", "Cache-Hit", "Retry-After"]
-_MAX_AGE = 43200
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+_METHODS = "GET, POST, PATCH, DELETE, OPTIONS"
+_ALLOWED = {
+    name.lower(): name
+    for name in ("Content-Type", "Authorization", "X-Request-ID", "Origin", "Accept")
+}
+_EXPOSED = "Content-Length, X-Request-ID, Cache-Hit, Retry-After"
+_MAX_AGE = "43200"
+# Also on answers without the other headers: a cache must not give them to an allowed origin.
+_VARY = ("Vary", "Origin")
 
 
-def allow_origins(app: Flask, origins: tuple[str, ...]) -> None:
-    """Answer preflights, on unknown paths too, and add the headers to every answer."""
+def answer_preflights(app: Flask) -> None:
+    """Answer preflights before any route, limit or token is looked at; on unknown paths too."""
 
     @app.before_request
     def preflight() -> Response | None:
-        if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
+        if request.method == "OPTIONS" and _is_preflight(request.environ):
             answer = Response(status=204)
             del answer.headers["Content-Type"]
             return answer
         return None
 
-    CORS(
-        app,
-        origins="*" if origins == ("*",) else [_exactly(origin) for origin in origins],
-        methods=_METHODS,
-        allow_headers=_ALLOWED,
-        expose_headers=_EXPOSED,
-        max_age=_MAX_AGE,
-        always_send=False,
-    )
+
+class Cors:
+    """WSGI middleware: add the headers to every answer, whoever made it.
+
+    Origins are exact, so a set decides; Flask-CORS would match patterns on each request, at a
+    third of what a whole Flask view costs (docs/performance.md).
+    """
+
+    def __init__(self, app: WSGIApplication, origins: tuple[str, ...]) -> None:
+        self._app = app
+        self._any = origins == ("*",)
+        self._headers = {origin: _headers(origin) for origin in origins}
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Handle one request."""
+        origin = environ.get("HTTP_ORIGIN")
+        added: list[tuple[str, str]] = [] if self._any else [_VARY]
+        if origin:
+            allowed = self._headers.get("*" if self._any else origin)
+            if allowed is not None:
+                added = allowed
+                if environ["REQUEST_METHOD"] == "OPTIONS" and _is_preflight(environ):
+                    added = allowed + _preflight_headers(environ)
+
+        def start(status: str, headers: list[tuple[str, str]], *exc_info: object) -> object:
+            headers += added
+            return start_response(status, headers, *exc_info)  # type: ignore[arg-type]
+
+        return self._app(environ, start)  # type: ignore[arg-type]
 
 
-def _exactly(origin: str) -> re.Pattern[str]:
-    # Flask-CORS guesses by its characters whether a string is a pattern; [::1] would be one.
-    return re.compile(re.escape(origin) + r"\Z")
+def _headers(origin: str) -> list[tuple[str, str]]:
+    headers = [
+        ("Access-Control-Allow-Origin", origin),
+        ("Access-Control-Expose-Headers", _EXPOSED),
+    ]
+    return headers if origin == "*" else [*headers, _VARY]
+
+
+def _is_preflight(environ: WSGIEnvironment) -> bool:
+    return "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ
+
+
+def _preflight_headers(environ: WSGIEnvironment) -> list[tuple[str, str]]:
+    asked = environ.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS", "").split(",")
+    names = {_ALLOWED.get(name.strip().lower()) for name in asked}
+    headers = [("Access-Control-Allow-Methods", _METHODS), ("Access-Control-Max-Age", _MAX_AGE)]
+    allowed = ", ".join(sorted(name for name in names if name))
+    return [*headers, ("Access-Control-Allow-Headers", allowed)] if allowed else headers

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-import uuid
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -26,7 +26,7 @@ class RequestIds:
         """Handle one request."""
         request_id = environ.get("HTTP_X_REQUEST_ID", "")
         if not _ACCEPTED.fullmatch(request_id):
-            request_id = uuid.uuid4().hex
+            request_id = os.urandom(16).hex()
             environ["HTTP_X_REQUEST_ID"] = request_id
 
         def start(status: str, headers: list[tuple[str, str]], *exc_info: object) -> object:

@@ -119,6 +119,10 @@ def test_without_an_origin_there_is_no_header(production: FlaskClient) -> None:
     assert allowed(production.get("/healthz")) is None
 
 
+def test_a_cache_keeps_answers_apart_by_origin(production: FlaskClient) -> None:
+    assert "Origin" in words(production.get("/healthz"), "Vary")
+
+
 @pytest.mark.parametrize(
     "path", ["/api/", "/api", "/api/user/urls", "/abcdef", "/no/where", "/%C0"]
 )

@@ -1,0 +1,100 @@
+"""A collector and a Loki that take everything, in a process of their own."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import multiprocessing
+import socket
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from multiprocessing.connection import Connection
+from typing import Any, Self
+
+from local.ports import LOOPBACK
+
+ACCEPTS = "accepts"
+HANGS = "hangs"
+REFUSES = "refuses"
+LOKI_PATH = "/loki/api/v1/push"
+_HANG_S = 600.0
+
+
+class Peers:
+    """One HTTP server for spans, metrics and lines; `mood` says how it behaves."""
+
+    def __init__(self, mood: str = ACCEPTS) -> None:
+        self._mood = mood
+
+    def __enter__(self) -> Self:
+        """Start the process and learn its port."""
+        context = multiprocessing.get_context("spawn")
+        self._connection, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(self._mood, theirs), daemon=True)
+        self._process.start()
+        theirs.close()
+        port = self._connection.recv()
+        self.url = f"http://{LOOPBACK}:{port}"
+        return self
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The settings by which telemetry finds both."""
+        return {"OTEL_EXPORTER_OTLP_ENDPOINT": self.url, "LOKI_ENDPOINT": self.url + LOKI_PATH}
+
+    def pushes(self) -> list[int]:
+        """Return the number of lines of each push since the last call."""
+        self._connection.send(None)
+        pushes: list[int] = self._connection.recv()
+        return pushes
+
+    def __exit__(self, *_: object) -> None:
+        """End the process."""
+        self._connection.close()
+        self._process.kill()
+        self._process.join()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Server
+
+    def do_POST(self) -> None:  # http.server's name
+        body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        mood = self.server.mood
+        if mood == HANGS:
+            time.sleep(_HANG_S)
+        lines = self.path == LOKI_PATH
+        if mood == ACCEPTS and lines:
+            streams = json.loads(gzip.decompress(body))["streams"]
+            self.server.pushes.append(sum(len(stream["values"]) for stream in streams))
+        self.send_response(503 if mood == REFUSES else 204 if lines else 200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    address_family = socket.AF_INET
+
+    def __init__(self, mood: str) -> None:
+        super().__init__((LOOPBACK, 0), _Handler)
+        self.mood = mood
+        self.pushes: list[int] = []
+
+
+def _serve(mood: str, connection: Connection) -> None:
+    server = _Server(mood)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    connection.send(server.server_address[1])
+    while True:
+        try:
+            connection.recv()
+        except (EOFError, OSError):
+            return
+        pushes, server.pushes = server.pushes, []
+        connection.send(pushes)

@@ -1,0 +1,169 @@
+"""An application in a process of its own, asked in blocks of requests whose CPU time is taken."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import multiprocessing
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from typing import Any, Self
+
+import flask
+
+from bench.wsgi import Call, answer
+
+BARE = "bare"
+"""A Flask view that returns a small dict."""
+INSTRUMENTED = "instrumented"
+"""The same with the stock Flask instrumentation, traces and metrics exported."""
+SHORTENER = "shortener"
+"""The service."""
+_STOP_S = 20.0
+_FLUSH_S = 30.0
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What to run, with which settings; `signals` starts telemetry as gunicorn's hooks do."""
+
+    app: str
+    environment: dict[str, str] = field(default_factory=dict)
+    signals: bool = False
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What a block took."""
+
+    cpu: float
+    """Seconds of CPU a request, all threads of the process, what they export included."""
+    resident: int
+    """Bytes afterwards."""
+    bodies: tuple[bytes, ...]
+    """The answers, where they were asked for."""
+
+
+class Subject:
+    """A process with one application; `with Subject(spec)` starts and surely ends it."""
+
+    def __init__(self, spec: Spec) -> None:
+        self._spec = spec
+
+    def __enter__(self) -> Self:
+        """Start the process and wait until its application is made."""
+        context = multiprocessing.get_context("spawn")
+        self._connection, theirs = context.Pipe()
+        # What is logged goes down a pipe, as it does in a container.
+        self._drain = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)  # noqa: S607
+        assert self._drain.stdin is not None  # noqa: S101
+        self._process = context.Process(
+            target=_serve, args=(self._spec, theirs, os.getpid()), daemon=True
+        )
+        # The child inherits what standard output is at this moment.
+        before = os.dup(1)
+        os.dup2(self._drain.stdin.fileno(), 1)
+        try:
+            self._process.start()
+        finally:
+            os.dup2(before, 1)
+            os.close(before)
+        self._drain.stdin.close()
+        theirs.close()
+        self._connection.recv()
+        return self
+
+    def run(self, calls: Sequence[Call], *, keep: bool = False) -> Taken:
+        """Answer the calls one after another."""
+        self._connection.send((calls, keep))
+        taken: Taken = self._connection.recv()
+        return taken
+
+    def __exit__(self, *_: object) -> None:
+        """End the process."""
+        self._connection.close()
+        self._process.join(_STOP_S)
+        if self._process.is_alive():
+            self._process.kill()
+        self._drain.wait(_STOP_S)
+
+
+def _serve(spec: Spec, connection: Connection, parent: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    app, flush = _make(spec)
+    gc.collect()
+    gc.freeze()
+    connection.send(None)
+    while os.getppid() == parent:
+        try:
+            calls, keep = connection.recv()
+        except (EOFError, OSError):
+            break
+        bodies = []
+        began = time.process_time()
+        for call in calls:
+            body = answer(app, call)
+            if keep:
+                bodies.append(body)
+        flush()
+        cpu = time.process_time() - began
+        connection.send(Taken(cpu / len(calls), _resident(), tuple(bodies)))
+    os._exit(0)
+
+
+def _resident() -> int:
+    import psutil  # noqa: PLC0415  # the subject's imports are part of what is measured
+
+    return int(psutil.Process().memory_info().rss)
+
+
+def _make(spec: Spec) -> tuple[Any, Any]:
+    if spec.signals:
+        import telemetry  # noqa: PLC0415
+
+        config = telemetry.prepare(telemetry.Config.from_env(spec.environment))
+        telemetry.start(config)
+    else:
+        logging.getLogger().setLevel(logging.WARNING)
+    if spec.app == SHORTENER:
+        from app.config import Settings  # noqa: PLC0415
+        from app.factory import create_app  # noqa: PLC0415
+
+        app = create_app(Settings.from_env(spec.environment))
+    else:
+        app = _bare()
+        if spec.app == INSTRUMENTED:
+            from opentelemetry.instrumentation.flask import FlaskInstrumentor  # noqa: PLC0415
+
+            FlaskInstrumentor.instrument_app(app)  # type: ignore[no-untyped-call]
+    return app, (_flush if spec.signals else lambda: None)
+
+
+def _bare() -> flask.Flask:
+    app = flask.Flask("bare", static_folder=None)
+
+    @app.get("/api/<code>")
+    def view(code: str) -> dict[str, str]:
+        return {"message": "URL retrieved successfully", "url": f"https://example.com/{code}"}
+
+    return app
+
+
+def _flush() -> None:
+    """Wait until spans and lines of this block are with their peers: that costs CPU, too."""
+    from telemetry import lifecycle  # noqa: PLC0415
+
+    worker = lifecycle._worker  # noqa: SLF001
+    if worker is None:
+        return
+    if worker.tracing:
+        worker.tracing.provider.force_flush()
+    deadline = time.monotonic() + _FLUSH_S
+    while worker.shipper and worker.shipper.queue and time.monotonic() < deadline:
+        worker.shipper.queue.wake()
+        time.sleep(0.005)
