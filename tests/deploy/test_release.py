@@ -8,7 +8,7 @@ import pytest
 from botocore.stub import ANY, Stubber  # type: ignore[import-untyped]
 
 from deploy.release import SERVICE_STACK, main
-from tests.deploy.task import VALUES
+from tests.deploy.task import ROOT, VALUES
 
 ARN = "arn:aws:ecs:sa-east-1:123456789012:task-definition/shortener:7"
 TASK = "arn:aws:ecs:sa-east-1:123456789012:task/tinyurl-prod/0123456789abcdef"
@@ -78,8 +78,12 @@ class Account:
         self.cloudformation.add_response("update_stack", {"StackId": "service"}, expected)
 
     def release(self, *more: str) -> int:
+        """Run the command with everything that it needs."""
+        return self.run(*COMMAND, *more)
+
+    def run(self, *arguments: str) -> int:
         """Run the command; every expected call must have come."""
-        status = main([*COMMAND, *more], self.clients.__getitem__)
+        status = main([*arguments], self.clients.__getitem__)
         self.ecs.assert_no_pending_responses()
         self.cloudformation.assert_no_pending_responses()
         return status
@@ -121,6 +125,25 @@ def test_the_first_release_creates_the_service(account: Account) -> None:
     account.expect_stack(SERVICE_STACK, "CREATE_COMPLETE")
 
     assert account.release() == 0
+
+
+def test_arguments_may_be_kept_in_a_file(account: Account) -> None:
+    example = ROOT / "deploy" / "production.args.example"
+    account.expect_registration()
+    account.cloudformation.add_client_error("describe_stacks", "ValidationError")
+    subnets = {
+        "ParameterKey": "PrivateSubnets",
+        "ParameterValue": "subnet-11111111,subnet-22222222",
+    }
+    expected = {
+        "StackName": SERVICE_STACK,
+        "TemplateBody": ANY,
+        "Parameters": [PARAMETERS[0], subnets],
+    }
+    account.cloudformation.add_response("create_stack", {"StackId": "service"}, expected)
+    account.expect_stack(SERVICE_STACK, "CREATE_COMPLETE")
+
+    assert account.run(VALUES["Image"], f"@{example}", "--no-migrate") == 0
 
 
 def test_a_failed_migration_leaves_the_service_alone(

@@ -274,6 +274,21 @@ def test_burn_rates(
         assert bad == pytest.approx(budget * factor)
 
 
+def test_objectives_count_what_reached_our_tasks_and_what_the_balancer_answered_itself(
+    outputs: Outputs,
+) -> None:
+    group = {"Name": "TargetGroup", "Value": outputs["balancer"]["TargetGroupFullName"]}
+    (expression, *stats) = _alarms()["shortener-availability-fast-long"]["Metrics"]
+    of_ours = {stat["Id"] for stat in stats if group in stat["MetricStat"]["Metric"]["Dimensions"]}
+
+    assert of_ours == {"requests", "target"}
+    assert {stat["Id"] for stat in stats} - of_ours == {"balancer"}
+    # An outage in which no request reached a target is one all the same.
+    _, below = expression["Expression"].split(" / ")
+    assert "requests" in below
+    assert "balancer" in below
+
+
 def test_an_existing_balancer_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
