@@ -167,14 +167,27 @@ def _host(host: str) -> str:
 def _ascii_name(host: str) -> str:
     name = host.lower()
     if not name.isascii():
-        try:
-            name = idna.encode(host, uts46=True, transitional=False).decode()
-        except (idna.IDNAError, UnicodeError):
-            raise InvalidUrl("the host is not a valid international name") from None
+        name = _punycode(host)
     labels = name.removesuffix(".").split(".")
     if len(name) > _LONGEST_NAME or not all(_LABEL.fullmatch(label) for label in labels):
         raise InvalidUrl("the host is not a valid name")
     return name
+
+
+def _punycode(host: str) -> str:
+    """Return an international name in ASCII (RFC 5891, mapped as UTS #46 says).
+
+    IDNA 2008 admits no emoji; browsers do, and so names with them are mapped and encoded only.
+    """
+    with contextlib.suppress(idna.IDNAError, UnicodeError):
+        return idna.encode(host, uts46=True, transitional=False).decode()
+    try:
+        labels = idna.uts46_remap(host, std3_rules=False, transitional=False).split(".")
+    except (idna.IDNAError, UnicodeError):
+        raise InvalidUrl("the host is not a valid international name") from None
+    return ".".join(
+        label if label.isascii() else f"xn--{label.encode('punycode').decode()}" for label in labels
+    )
 
 
 def _authority(parts: _Parts) -> str:

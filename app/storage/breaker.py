@@ -10,7 +10,7 @@ log = logging.getLogger(__name__)
 
 
 class CircuitBreaker:
-    """Open after a failure; closed again by a probe in the background or any success.
+    """Open after a failure; closed again by a probe in the background.
 
     No request ever pays for finding out whether the dependency is back: a daemon thread, alive
     only while the breaker is open, calls `probe` every `interval` seconds and closes the breaker

@@ -30,7 +30,7 @@ STATEMENT_LIMIT = 5.0
 """Seconds."""
 
 _REPLY_WAIT = STATEMENT_LIMIT + 0.5
-_HEALTH_WAIT = 1.0
+_HEALTH_WAIT = 1.5
 _TURN_WAIT = 0.25
 _SLICE = 0.1
 _PROBE_INTERVAL = 0.5
@@ -137,7 +137,7 @@ class Database:
             self._turns.release()
 
     def is_healthy(self) -> bool:
-        """Tell within about a second whether PostgreSQL answers."""
+        """Tell within a second and a half whether PostgreSQL answers."""
         if self.breaker.is_open:
             return False
         try:
@@ -225,13 +225,24 @@ class Database:
         self._connect_failures += 1
 
     def _probe(self) -> None:
-        connection = self._pool.getconn(timeout=_HEALTH_WAIT)
-        connection.reply_wait = _HEALTH_WAIT
+        deadline = time.monotonic() + _HEALTH_WAIT
+        while not self._answers(deadline):
+            pass
+
+    def _answers(self, deadline: float) -> bool:
+        """Ask on one connection; False means that it was stale and another may answer."""
+        connection = self._pool.getconn(timeout=max(0.001, deadline - time.monotonic()))
+        connection.reply_wait = max(0.001, deadline - time.monotonic())
         try:
             connection.execute("SELECT 1")
+        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+            if time.monotonic() < deadline and _is_broken(connection, error):
+                return False
+            raise
         finally:
             connection.reply_wait = _REPLY_WAIT
             self._pool.putconn(connection)
+        return True
 
 
 def _is_broken(connection: BoundedConnection, error: psycopg.Error) -> bool:

@@ -17,7 +17,8 @@ from tests.storage import go_schema
 # What the database is, as far as a difference could matter to the service.
 _SHAPE = """
     SELECT 'column', table_name, column_name, data_type || ' ' || is_nullable
-    FROM information_schema.columns WHERE table_schema = 'public' AND table_name IN ('urls', 'users')
+    FROM information_schema.columns
+    WHERE table_schema = 'public' AND table_name IN ('urls', 'users')
     UNION ALL
     SELECT 'index', tablename, indexname, indexdef FROM pg_indexes
     WHERE tablename IN ('urls', 'users')

@@ -152,3 +152,18 @@ def test_how_a_target_is_sent(stored: str, sent: str) -> None:
 )
 def test_a_stored_target_is_never_a_relative_redirect(stored: str, absolute: str) -> None:
     assert targets.absolute(stored) == absolute
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        ("https://i❤.ws/a", "https://xn--i-7iq.ws/a"),
+        ("https://☃.net", "https://xn--n3h.net"),
+        ("https://ПРЕЗИДЕНТ.рф/", "https://xn--d1abbgf6aiiy.xn--p1ai/"),
+    ],
+)
+def test_a_host_is_sent_as_browsers_look_it_up(given: str, sent: str) -> None:
+    target = accept(given, own_hosts=frozenset(), local=False)
+
+    assert location(target.url) == sent
+    assert target.digest == accept(sent, own_hosts=frozenset(), local=False).digest
