@@ -66,19 +66,17 @@ def valkey(shared_valkey: Valkey) -> Valkey:
 @pytest.fixture
 def own_postgresql(tmp_path: Path) -> Iterator[PostgreSQL]:
     """Run a PostgreSQL that one test may stop, kill, freeze and restart."""
-    with PostgreSQL(tmp_path / "postgresql", durable=False) as server:
-        yield server
+    server = PostgreSQL(tmp_path / "postgresql", durable=False)
+    server.start()
+    yield server
+    # Killed, not stopped: nobody needs the data, and the test may have left it in any state.
+    server.kill()
 
 
 @pytest.fixture
-def own_database(own_postgresql: PostgreSQL) -> Iterator[Database]:
+def own_database(own_postgresql: PostgreSQL) -> Database:
     """Make a migrated database on a server that one test may stop, kill, freeze and restart."""
-    server = Databases(own_postgresql)
-    with server.migrated() as database:
-        yield database
-        if not own_postgresql.running:
-            own_postgresql.start()
-        own_postgresql.thaw()
+    return Databases(own_postgresql).create_migrated()
 
 
 @pytest.fixture

@@ -86,13 +86,20 @@ class Databases:
     @contextmanager
     def migrated(self) -> Iterator[Database]:
         """Yield a database with the current schema and no rows, dropped afterwards."""
+        with self._created(self._migrated_template()) as database:
+            yield database
+
+    def create_migrated(self) -> Database:
+        """Make a database with the current schema that lives as long as the server."""
+        return Database(self.server, self._create(self._migrated_template()))
+
+    def _migrated_template(self) -> str:
         with self._lock:
             if self._template is None:
                 template = Database(self.server, self._create("template1"))
                 migrate(template.environment)
                 self._template = template.name
-        with self._created(self._template) as database:
-            yield database
+            return self._template
 
     @contextmanager
     def _created(self, template: str) -> Iterator[Database]:
