@@ -163,7 +163,7 @@ def test_a_stored_target_is_never_a_relative_redirect(stored: str, absolute: str
     ],
 )
 def test_a_host_is_sent_as_browsers_look_it_up(given: str, sent: str) -> None:
-    target = accept(given, own_hosts=frozenset(), local=False)
+    target = accept(given)
 
-    assert location(target.url) == sent
-    assert target.digest == accept(sent, own_hosts=frozenset(), local=False).digest
+    assert targets.location(target.url) == sent
+    assert target.digest == accept(sent).digest
