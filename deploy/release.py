@@ -122,7 +122,9 @@ def release(image: str, given: Mapping[str, str], client: Client, *, migrating: 
     """Carry out the release; return the ARN of the task definition that now runs."""
     cloudformation, ecs = client("cloudformation"), client("ecs")
     region = ecs.meta.region_name
-    values = {**outputs(cloudformation), "Region": region, **given, "Image": image}
+    # The tag, or the digest's digits: what traces and metrics call service.version.
+    named = {"Image": image, "Version": image.rpartition(":")[2]}
+    values = {**outputs(cloudformation), "Region": region, **given, **named}
     definition = render(TASK_DEFINITION.read_text(encoding="utf-8"), values)
     registered = ecs.register_task_definition(**definition)["taskDefinition"]
     arn: str = registered["taskDefinitionArn"]

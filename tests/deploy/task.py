@@ -21,6 +21,7 @@ VALUES = {
     "Region": "sa-east-1",
     "TaskRoleArn": "arn:aws:iam::123456789012:role/task",
     "TaskSecurityGroup": "sg-11111111",
+    "Version": "1.0.0",
 }
 
 

@@ -7,8 +7,8 @@ import boto3  # type: ignore[import-untyped]  # has no types
 import pytest
 from botocore.stub import ANY, Stubber  # type: ignore[import-untyped]
 
-from deploy.release import SERVICE_STACK, main
-from tests.deploy.task import ROOT, VALUES
+from deploy.release import SERVICE_STACK, main, render
+from tests.deploy.task import ROOT, TEXT, VALUES, rendered
 
 ARN = "arn:aws:ecs:sa-east-1:123456789012:task-definition/shortener:7"
 TASK = "arn:aws:ecs:sa-east-1:123456789012:task/tinyurl-prod/0123456789abcdef"
@@ -27,18 +27,19 @@ class Account:
         self.cloudformation = Stubber(self.clients["cloudformation"])
         self.ecs = Stubber(self.clients["ecs"])
 
-    def expect_registration(self) -> None:
+    def expect_registration(self, definition: dict[str, Any] | None = None) -> None:
         """Expect the stacks' outputs to be read and the task definition to be registered."""
+        definition = definition or rendered()
         for stack in ("tinyurl-cluster", "tinyurl-balancer"):
             outputs = [
                 {"OutputKey": name, "OutputValue": value}
                 for name, value in VALUES.items()
-                if name not in {*BY_HAND, "Image", "Region"}
+                if name not in {*BY_HAND, "Image", "Region", "Version"}
                 and (name in IN_BALANCER) == (stack == "tinyurl-balancer")
             ]
             self.expect_stack(stack, "CREATE_COMPLETE", outputs=outputs)
         answer = {"taskDefinition": {"taskDefinitionArn": ARN}}
-        self.ecs.add_response("register_task_definition", answer)
+        self.ecs.add_response("register_task_definition", answer, definition)
 
     def expect_stack(
         self,
@@ -129,12 +130,11 @@ def test_the_first_release_creates_the_service(account: Account) -> None:
 
 def test_arguments_may_be_kept_in_a_file(account: Account) -> None:
     example = ROOT / "deploy" / "production.args.example"
-    account.expect_registration()
+    lines = example.read_text(encoding="utf-8").splitlines()
+    given = dict(line.removeprefix("--set=").split("=", 1) for line in lines)
+    account.expect_registration(render(TEXT, VALUES | given))
     account.cloudformation.add_client_error("describe_stacks", "ValidationError")
-    subnets = {
-        "ParameterKey": "PrivateSubnets",
-        "ParameterValue": "subnet-11111111,subnet-22222222",
-    }
+    subnets = {"ParameterKey": "PrivateSubnets", "ParameterValue": given["PrivateSubnets"]}
     expected = {
         "StackName": SERVICE_STACK,
         "TemplateBody": ANY,

@@ -183,7 +183,13 @@ def test_the_tags_of_every_resource() -> None:
 
 
 def test_the_stacks_give_what_the_placeholders_ask_for() -> None:
-    given = {*load("cluster")["Outputs"], *load("balancer")["Outputs"], "Image", "Region"}
+    given = {
+        *load("cluster")["Outputs"],
+        *load("balancer")["Outputs"],
+        "Image",
+        "Region",
+        "Version",
+    }
     by_hand = {"PublicBaseUrl", "PostgresHost", "RedisHost", "PrivateSubnets"}
     example = (ROOT / "deploy" / "production.args.example").read_text(encoding="utf-8")
 
