@@ -49,7 +49,7 @@ def observe_exports(meter: Meter, signals: Iterable[Signal]) -> None:
         for signal in signals:
             if signal.name == "traces":
                 yield Observation(signal.accepted, {"outcome": "accepted"})
-                yield Observation(signal.failed, {"outcome": "failed"})
+                yield Observation(signal.lost(), {"outcome": "lost"})
 
     meter.create_observable_counter(
         "telemetry.export.failures", [failed], "{export}", "Exports that were not accepted."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import time
@@ -9,10 +10,12 @@ from typing import TYPE_CHECKING
 
 from telemetry.config import Config
 from telemetry.logs import LogPipeline, install
-from telemetry.worker import WorkerTelemetry
+from telemetry.worker import SIGNALS, WorkerTelemetry
 
 if TYPE_CHECKING:
     from flask import Flask
+
+OTEL_MODULES = ("telemetry.instruments", "telemetry.instrumentation", "telemetry.otel")
 
 __all__ = ["health", "instrument", "log_to_stdout", "prepare", "prometheus_text", "start", "stop"]
 
@@ -24,8 +27,9 @@ def prepare(config: Config) -> Config:
 
     Call it in the master before it forks; it starts no thread. Return the completed config.
     """
-    if config.uses_otel:
-        for module in ("telemetry.instruments", "telemetry.instrumentation", "telemetry.otel"):
+    # What cannot be imported is told by the worker that needs it.
+    with contextlib.suppress(Exception):
+        for module in OTEL_MODULES if config.uses_otel else ():
             importlib.import_module(module)
     return config.with_task_metadata()
 
@@ -68,18 +72,14 @@ def health() -> dict[str, object]:
     """Return the telemetry's part of /healthz from kept state, without any I/O."""
     worker = _worker
     config = worker.config if worker else Config.named(os.environ)
-    tracing = worker.tracing if worker else None
-    metering = worker.metering if worker and config.otlp_endpoint else None
-    shipper = worker.shipper if worker else None
-    works = {
-        "otel_tracing": tracing.signal.works if tracing else None,
-        "otel_metrics": metering.signal.works if metering else None,
-        "loki_logging": shipper.pusher.works if shipper else None,
-    }
-    answer: dict[str, object] = {"status": "degraded" if False in works.values() else "ok"}
-    for signal, working in works.items():
-        answer[signal] = working is not None
-        answer[f"{signal}_works"] = bool(working)
+    works = worker.works() if worker else dict.fromkeys(SIGNALS, False)
+    endpoints = (config.otlp_endpoint, config.otlp_endpoint, config.loki_endpoint)
+    configured = {signal: bool(url) for signal, url in zip(SIGNALS, endpoints, strict=True)}
+    broken = any(configured[signal] and not works[signal] for signal in SIGNALS)
+    answer: dict[str, object] = {"status": "degraded" if broken else "ok"}
+    for signal in SIGNALS:
+        answer[signal] = configured[signal]
+        answer[f"{signal}_works"] = works[signal]
     answer["service_name"] = config.service_name
     answer["environment"] = config.environment
     answer["timestamp"] = int(time.time())

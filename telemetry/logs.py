@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 
 from telemetry.config import Config
 from telemetry.context import Request, is_muted
@@ -77,10 +78,18 @@ def install(config: Config, pipeline: LogPipeline) -> JsonHandler:
     for name in _COUNTED_ELSEWHERE:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     logging.captureWarnings(capture=True)
+    threading.excepthook = _log_uncaught
     return handler
+
+
+def _log_uncaught(args: threading.ExceptHookArgs) -> None:
+    name = args.thread.name if args.thread else "?"
+    held = (args.exc_type, args.exc_value or args.exc_type(), args.exc_traceback)
+    logging.getLogger("threading").error("A thread failed: %s", name, exc_info=held)
 
 
 def uninstall(handler: JsonHandler) -> None:
     """Take the handler off the root logger."""
     logging.getLogger().removeHandler(handler)
     logging.captureWarnings(capture=False)
+    threading.excepthook = threading.__excepthook__

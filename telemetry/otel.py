@@ -18,6 +18,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from telemetry.config import Config
 from telemetry.exporters import (
+    BATCH,
+    QUEUE,
     AccountedMetricExporter,
     AccountedSpanExporter,
     AccountedSpanProcessor,
@@ -86,7 +88,7 @@ class Tracing:
     """Spans of this worker, exported in batches."""
 
     def __init__(self, config: Config, endpoint: str, described: Resource) -> None:
-        self.signal = Signal("traces")
+        self.signal = Signal("traces", capacity=QUEUE + BATCH)
         self.exporter = AccountedSpanExporter(endpoint, self.signal)
         self.provider = TracerProvider(
             sampler=sampler(config), resource=described, shutdown_on_exit=False

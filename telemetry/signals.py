@@ -8,8 +8,10 @@ import threading
 class Signal:
     """Counts of one OpenTelemetry signal (traces or metrics) of this worker."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, capacity: int | None = None) -> None:
         self.name = name
+        self.capacity = capacity
+        """How many items can wait or be under way at once; None: all."""
         self.works = False
         """The last export was accepted; false before the first."""
         self._lock = threading.Lock()
@@ -17,6 +19,7 @@ class Signal:
         self.accepted = 0
         self.failed = 0
         self.failed_exports = 0
+        self._overflowed = 0
 
     def produce(self) -> None:
         """Count one item that is to be exported."""
@@ -37,7 +40,19 @@ class Signal:
             self.failed += items
             self.failed_exports += 1
 
+    def lost(self) -> int:
+        """Count what will not arrive: failed exports, and what an overfull queue dropped.
+
+        The SDK drops without a word; what is neither accounted for nor has room to wait is gone.
+        """
+        with self._lock:
+            pending = self.produced - self.accepted - self.failed
+            if self.capacity is not None:
+                self._overflowed = max(self._overflowed, pending - self.capacity)
+            return self.failed + self._overflowed
+
     def give_up(self) -> None:
         """Count as failed whatever was produced and has not arrived: no more will be sent."""
         with self._lock:
             self.failed = max(self.failed, self.produced - self.accepted)
+            self._overflowed = 0

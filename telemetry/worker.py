@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
     from telemetry.otel import Metering, Tracing
 
+log = logging.getLogger("telemetry")
+
+SIGNALS = ("otel_tracing", "otel_metrics", "loki_logging")
 # Shares of the budget; logs get what the others left.
 _SPANS = 5 / 13
 _METRICS = 3 / 13
@@ -39,7 +42,12 @@ class WorkerTelemetry:
         self.tracing: Tracing | None = None
         self.metering: Metering | None = None
         if config.uses_otel:
-            self._start_otel(config, slot)
+            try:
+                self._start_otel(config, slot)
+            except Exception:
+                # An OTEL_* variable that the SDK cannot read, a certificate that is not there:
+                # the service serves, and /healthz says degraded.
+                log.exception("OpenTelemetry did not start")
         self.report = Report(self.losses)
         self._watch = Watch(self._failing, self.report) if self._configured else None
         self._stopped = False
@@ -89,11 +97,22 @@ class WorkerTelemetry:
             probes.append(self.shipper.probe)
         return probes
 
+    def works(self) -> dict[str, bool]:
+        """Tell of each signal whether its last export was accepted."""
+        reader = self.metering.reader if self.metering else None
+        return {
+            "otel_tracing": self.tracing is not None and self.tracing.signal.works,
+            "otel_metrics": self.metering is not None
+            and reader is not None
+            and self.metering.signal.works,
+            "loki_logging": self.shipper is not None and self.shipper.pusher.works,
+        }
+
     def losses(self) -> dict[str, int]:
         """Count what was given up, by kind and reason, since the start."""
         lost: dict[str, int] = {}
         if self.tracing:
-            lost["spans"] = self.tracing.signal.failed
+            lost["spans"] = self.tracing.signal.lost()
         if self.metering:
             lost["metric exports"] = self.metering.signal.failed_exports
         if self.shipper:

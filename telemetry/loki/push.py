@@ -63,6 +63,11 @@ class Pusher:
         self.works = False
         """The last push was accepted."""
 
+    @property
+    def stopping(self) -> bool:
+        """Tell whether the process wants to end."""
+        return self.deadline < float("inf")
+
     def push(self, lines: Sequence[Line]) -> None:
         """Send the lines, in halves where Loki finds them too many; count them sent or lost."""
         pending = [lines]
@@ -91,11 +96,15 @@ class Pusher:
             left = min(end, self.deadline) - self._now()
             if left <= 0:
                 break
+            asked = self._now()
             answer = self._post(body, min(ATTEMPT, left))
             self.works = answer.status == _ACCEPTED
             if self.works:
                 return None
             reason, again = _verdict(answer.status)
+            if self.stopping and answer.status == 0 and self._now() - asked >= ATTEMPT:
+                # It hangs, and the process wants to end: what is left stays left.
+                self.deadline = self._now()
             if not again or attempt + 1 == TRIES:
                 break
             delay = BASE_DELAY * 2**attempt * random.uniform(0.5, 1.5)  # noqa: S311  # jitter

@@ -82,6 +82,16 @@ def test_without_endpoints_there_is_no_thread_and_still_the_log(
     assert service.stderr == ""
 
 
+def test_telemetry_that_cannot_start_does_not_take_the_service_along(
+    start_observed: StartObserved,
+) -> None:
+    service = start_observed({"OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT": "many"})
+    assert service.client.get(service.url + "/hello").text == "hello"
+    health = await_health(service, status="degraded", otel_tracing=True)
+    assert not health["otel_tracing_works"]
+    service.await_record(lambda record: record["msg"] == "OpenTelemetry did not start")
+
+
 def test_the_metrics_page_is_for_a_developer_alone(start_observed: StartObserved) -> None:
     service = start_observed({**NOWHERE, "ENV": "local"})
     service.client.get(service.url + "/hello")

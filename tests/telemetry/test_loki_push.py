@@ -127,6 +127,16 @@ def test_no_try_begins_after_the_deadline() -> None:
     assert (loki.batches, dict(pusher.lost)) == ([], {"left_at_exit": 2})
 
 
+def test_a_peer_that_hangs_while_the_process_ends_is_asked_only_once() -> None:
+    loki = FakeLoki(Answer(0))
+    loki.takes = ATTEMPT
+    pusher = loki.pusher()
+    pusher.deadline = 105.0
+    pusher.push(lines(2))
+    pusher.push(lines(3))
+    assert (len(loki.batches), dict(pusher.lost)) == (1, {"unreachable": 2, "left_at_exit": 3})
+
+
 def test_a_try_near_the_deadline_gets_the_time_that_is_left() -> None:
     loki = FakeLoki(Answer(204))
     pusher = loki.pusher()

@@ -127,6 +127,8 @@ def test_a_stop_keeps_its_deadline_and_says_what_is_left(loki: LokiSink) -> None
     assert left == [2500]
 
 
+# Python 3.12 and later warn of a fork beside threads: just that is the test.
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_lines_are_shipped_after_a_fork(loki: LokiSink) -> None:
     queue = LineQueue()
     shipper = ship(loki, queue)
