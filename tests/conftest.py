@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.harness.servers import Database, Databases, PostgreSQL, Valkey
+from tests.harness.servers import Database, Databases, PostgreSQL, Seed, Valkey
 from tests.harness.service import Service
 
 StartService = Callable[..., Service]
@@ -63,20 +63,25 @@ def valkey(shared_valkey: Valkey) -> Valkey:
     return shared_valkey
 
 
+@pytest.fixture(scope="session")
+def seed(tmp_path_factory: pytest.TempPathFactory) -> Seed:
+    """Make the cluster that `own_postgresql` copies: quicker than making each anew."""
+    return Seed(tmp_path_factory.mktemp("seed"))
+
+
 @pytest.fixture
-def own_postgresql(tmp_path: Path) -> Iterator[PostgreSQL]:
+def own_postgresql(seed: Seed, tmp_path: Path) -> Iterator[PostgreSQL]:
     """Run a PostgreSQL that one test may stop, kill, freeze and restart."""
-    server = PostgreSQL(tmp_path / "postgresql", durable=False)
-    server.start()
+    server = seed.grow(tmp_path / "postgresql")
     yield server
     # Killed, not stopped: nobody needs the data, and the test may have left it in any state.
     server.kill()
 
 
 @pytest.fixture
-def own_database(own_postgresql: PostgreSQL) -> Database:
-    """Make a migrated database on a server that one test may stop, kill, freeze and restart."""
-    return Databases(own_postgresql).create_migrated()
+def own_database(seed: Seed, own_postgresql: PostgreSQL) -> Database:
+    """Return a migrated database on a server that one test may stop, kill, freeze and restart."""
+    return seed.database(own_postgresql)
 
 
 @pytest.fixture
