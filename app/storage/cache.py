@@ -64,7 +64,11 @@ class LinkCache:
         value = _UNKNOWN if target is None else _FOUND + target
         seconds = REDIS_UNKNOWN_SECONDS if target is None else REDIS_SECONDS
         try:
-            self._redis.ask(lambda client: client.set(_LINK_PREFIX + code, value, ex=seconds))
+            self._redis.ask(
+                lambda client: client.execute_command(
+                    "SET", _LINK_PREFIX + code, value, "EX", seconds
+                )
+            )
         except RedisAway:
             return
 

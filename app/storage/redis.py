@@ -14,6 +14,7 @@ from redis.retry import Retry
 from app.config import RedisSettings
 from app.storage.breaker import CircuitBreaker
 from app.storage.causes import redis_cause
+from app.storage.redis_connections import ThreadConnections
 
 log = logging.getLogger(__name__)
 
@@ -36,11 +37,11 @@ class Redis:
     """Ask Redis, a tenth of a second at most, and not at all while it is away."""
 
     def __init__(self, settings: RedisSettings) -> None:
-        self.client = redis.Redis(
+        self._connections = ThreadConnections(
+            connection_class=redis.SSLConnection if settings.tls else redis.Connection,
             host=settings.host,
             port=settings.port,
             password=settings.password,
-            ssl=settings.tls,
             socket_connect_timeout=_CONNECT_WAIT,
             socket_timeout=_REPLY_WAIT,
             # A connection that the server closed meanwhile is opened anew, once; a server that
@@ -50,6 +51,7 @@ class Redis:
             protocol=2,
             driver_info=None,
         )
+        self.client = redis.Redis(connection_pool=self._connections)
         self.breaker = CircuitBreaker("Redis", self.client.ping, _PROBE_INTERVAL)
         self._complained_at = float("-inf")
 
@@ -76,12 +78,12 @@ class Redis:
     def close(self) -> None:
         """End the probing and close all connections."""
         self.breaker.stop()
-        self.client.close()
+        self._connections.disconnect()
 
     def _complain(self, error: redis.RedisError) -> None:
         if isinstance(error, redis.ReadOnlyError):
             # A demoted primary: let the next command find the new one by its name.
-            self.client.connection_pool.disconnect(inuse_connections=False)
+            self._connections.renew()
         now = time.monotonic()
         if now - self._complained_at >= _COMPLAINT_INTERVAL:
             self._complained_at = now
