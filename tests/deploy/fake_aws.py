@@ -11,9 +11,12 @@ from typing import Any
 import boto3  # type: ignore[import-untyped]  # has no types
 from botocore.validate import validate_parameters  # type: ignore[import-untyped]
 
+from tests.deploy.task import rendered
 from tests.deploy.templates import ORDER, Resolver, UnresolvedError, load
 
 Properties = dict[str, Any]
+Outputs = dict[str, dict[str, str]]
+"""The outputs of each stack."""
 Made = tuple[str, dict[str, str]]
 """What `Ref` gives, and what `GetAtt` gives by attribute."""
 
@@ -225,7 +228,28 @@ def _created(resolver: Resolver, name: str) -> bool:
     return True
 
 
-def create_all(parameters: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+def create_all(given: Mapping[str, Any]) -> Outputs:
     """Create every stack in order; return the outputs of each."""
     exports: dict[str, str] = {}
-    return {name: create_stack(name, parameters, exports) for name in ORDER}
+    return {name: create_stack(name, given, exports) for name in ORDER}
+
+
+def parameters() -> dict[str, Any]:
+    """Make what is there before the stacks; return what they are given."""
+    ec2 = client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    subnets = [
+        ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{number}.0/24", AvailabilityZone=zone)
+        for number, zone in enumerate(("sa-east-1a", "sa-east-1b"))
+    ]
+    certificate = client("acm").request_certificate(DomainName="example.com")["CertificateArn"]
+    definition = client("ecs").register_task_definition(**rendered())["taskDefinition"]
+    ids = ",".join(subnet["Subnet"]["SubnetId"] for subnet in subnets)
+    return {
+        "VpcId": vpc,
+        "PublicSubnets": ids,
+        "PrivateSubnets": ids,
+        "CertificateArn": certificate,
+        "TaskDefinitionArn": definition["taskDefinitionArn"],
+        "Email": "oncall@example.com",
+    }

@@ -4,46 +4,29 @@ Where the machine allows (root, namespaces), the service runs as in the task def
 number 1, no capabilities, a read-only root, a writable /tmp.
 """
 
-import functools
 import os
 import re
-import shutil
 import signal
 import stat
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 import requests
 
-from local.ports import free_port
+from tests.deploy.container import Container, contained, environment
 from tests.deploy.dockerfile import FILE, ROOT, Image, StepError, is_ignored, pairs, replay, steps
 from tests.deploy.task import rendered
 from tests.harness.servers import Database
 
+# The first test builds the image: half a minute on a machine that does nothing else.
+pytestmark = pytest.mark.timeout(300)
+
 TEXT = FILE.read_text(encoding="utf-8")
 NO_REGISTRY = re.compile(r"NewConnectionError|NameResolutionError|Temporary failure|ConnectTimeout")
-CONTAINED = (
-    "mount -o remount,bind,ro / && mount -t tmpfs tmpfs /tmp && "
-    'exec setpriv --no-new-privs --bounding-set=-all --inh-caps=-all "$@"'
-)
-UNSHARE = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
-
-
-@functools.cache
-def _contained() -> tuple[str, ...]:
-    """Return what goes before a command to contain it, or nothing where that is not allowed."""
-    wrapper = (*UNSHARE, "sh", "-c", CONTAINED, "sh")
-    if shutil.which("unshare") and shutil.which("setpriv"):
-        done = subprocess.run([*wrapper, "true"], capture_output=True, check=False)
-        if done.returncode == 0:
-            return wrapper
-    return ()
 
 
 @pytest.fixture(scope="module")
@@ -56,67 +39,6 @@ def image() -> Iterator[Image]:
             if NO_REGISTRY.search(str(error)):
                 pytest.skip("the package registry cannot be reached, so nothing can be installed")
             raise
-
-
-def _environment(image: Image, database: Database, port: int) -> dict[str, str]:
-    return {
-        **{name: image.at(value) for name, value in image.environment.items()},
-        "POSTGRES_PASSWORD": "only-for-this-test",
-        **database.environment,
-        "ENV": "production",
-        "POSTGRES_SSLMODE": "disable",
-        "JWT_SECRET": "only-for-this-test-0123456789abcdef",
-        "PORT": str(port),
-    }
-
-
-class Container:
-    """The image's CMD, running."""
-
-    def __init__(self, image: Image, database: Database) -> None:
-        self.image = image
-        self.port = free_port()
-        self.environment = _environment(image, database, self.port)
-        self.process = subprocess.Popen(
-            [*_contained(), *image.argv(image.command)],
-            cwd=image.folder,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-
-    def get(self, path: str) -> requests.Response | None:
-        """Answer of a GET, or None while nobody listens."""
-        try:
-            return requests.get(f"http://127.0.0.1:{self.port}{path}", timeout=5)
-        except requests.ConnectionError:
-            return None
-
-    def await_ready(self) -> None:
-        """Wait until it answers."""
-        deadline = time.monotonic() + 30
-        while self.get("/healthz") is None:
-            assert self.process.poll() is None, "the service ended"
-            assert time.monotonic() < deadline, "the service does not answer"
-            time.sleep(0.05)
-
-    @property
-    def gunicorn(self) -> psutil.Process:
-        """gunicorn's master: the command itself, or inside the wrapper its only child."""
-        outer = psutil.Process(self.process.pid)
-        return outer.children()[0] if _contained() else outer
-
-    def check_health(self) -> int:
-        """Exit status of the image's HEALTHCHECK."""
-        command = self.image.argv(self.image.health_check)
-        return subprocess.run(
-            command, env=self.environment, stderr=subprocess.DEVNULL, check=False
-        ).returncode
-
-    def stop(self) -> int:
-        """Signal the master as the orchestrator does; return the exit status."""
-        self.gunicorn.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=55)
 
 
 @pytest.fixture
@@ -168,7 +90,7 @@ def test_sigterm_ends_process_number_one(container: Container) -> None:
 
 
 def test_gunicorn_is_process_number_one_with_a_read_only_root(container: Container) -> None:
-    if not _contained():
+    if not contained():
         pytest.skip("needs root and Linux namespaces")
     status = Path(f"/proc/{container.gunicorn.pid}/status").read_text(encoding="ascii")
     fields = dict(line.split(":\t", 1) for line in status.splitlines())
@@ -181,9 +103,9 @@ def test_gunicorn_is_process_number_one_with_a_read_only_root(container: Contain
 
 
 def test_migrate_runs_from_the_same_image(image: Image, empty_database: Database) -> None:
-    environment = _environment(image, empty_database, 0)
+    variables = environment(image, empty_database, 0)
 
-    subprocess.run(image.argv(["migrate"]), env=environment, cwd=image.folder, check=True)
+    subprocess.run(image.argv(["migrate"]), env=variables, cwd=image.folder, check=True)
 
     with empty_database.connect() as connection:
         assert connection.execute("SELECT count(*) FROM urls").fetchone() == (0,)

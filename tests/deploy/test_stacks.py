@@ -1,46 +1,14 @@
 """The stacks as they come into being: the specification's values on what was created."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from moto import mock_aws
 
-from tests.deploy.fake_aws import client, create_all, create_stack
-from tests.deploy.task import rendered
-from tests.deploy.templates import Resolver, load
+from tests.deploy.fake_aws import Outputs, client, create_stack, parameters
+from tests.deploy.templates import load
 
 TAGS = {"Environment": "production", "Service": "go-backend", "Project": "tinyurl"}
-Outputs = dict[str, dict[str, str]]
-
-
-def _parameters() -> dict[str, Any]:
-    ec2 = client("ec2")
-    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
-    subnets = [
-        ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{number}.0/24", AvailabilityZone=zone)
-        for number, zone in enumerate(("sa-east-1a", "sa-east-1b"))
-    ]
-    certificate = client("acm").request_certificate(DomainName="example.com")["CertificateArn"]
-    definition = client("ecs").register_task_definition(**rendered())["taskDefinition"]
-    ids = ",".join(subnet["Subnet"]["SubnetId"] for subnet in subnets)
-    return {
-        "VpcId": vpc,
-        "PublicSubnets": ids,
-        "PrivateSubnets": ids,
-        "CertificateArn": certificate,
-        "TaskDefinitionArn": definition["taskDefinitionArn"],
-        "Email": "oncall@example.com",
-    }
-
-
-@pytest.fixture(scope="module")
-def outputs() -> Iterator[Outputs]:
-    """Create all stacks once; the tests of this file only look."""
-    with pytest.MonkeyPatch.context() as patch, mock_aws():
-        patch.setenv("AWS_ACCESS_KEY_ID", "testing")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-        yield create_all(_parameters())
 
 
 def _tags(tags: list[dict[str, str]]) -> dict[str, str]:
@@ -140,7 +108,6 @@ def test_a_failed_deployment_rolls_itself_back(outputs: Outputs) -> None:
 
     assert configuration["DeploymentCircuitBreaker"] == {"Enable": True, "Rollback": True}
     assert configuration["Alarms"]["AlarmNames"] == ["shortener-5xx"]
-    assert "shortener-5xx" in _alarms()
     assert configuration["MinimumHealthyPercent"] == 100
     assert configuration["MaximumPercent"] == 200
 
@@ -207,88 +174,6 @@ def test_logs_are_kept_for_a_bounded_time(outputs: Outputs) -> None:
     assert group["retentionInDays"] == 90
 
 
-def _alarms() -> dict[str, Any]:
-    found = client("cloudwatch").describe_alarms()["MetricAlarms"]
-    return {item["AlarmName"]: item for item in found}
-
-
-def _composite_alarm(name: str, outputs: Outputs) -> Any:
-    exports = {"tinyurl-AlarmTopicArn": outputs["alarms"]["TopicArn"]}
-    resolve = Resolver(load("objectives"), {}, exports)
-    (properties,) = (
-        resource["Properties"]
-        for resource in resolve.template["Resources"].values()
-        if resource["Properties"]["AlarmName"] == name
-    )
-    return resolve(properties)
-
-
-@pytest.mark.parametrize(
-    ("name", "metric", "threshold", "seconds"),
-    [
-        ("shortener-cpu", "CPUUtilization", 80, 300),
-        ("shortener-memory", "MemoryUtilization", 90, 300),
-        ("shortener-unhealthy-targets", "UnHealthyHostCount", 0, 120),
-        ("shortener-5xx", "HTTPCode_Target_5XX_Count", 10, 300),
-    ],
-)
-def test_the_recommended_alarms(
-    outputs: Outputs, name: str, metric: str, threshold: int, seconds: int
-) -> None:
-    alarm = _alarms()[name]
-    stats = [item["MetricStat"] for item in alarm.get("Metrics", []) if "MetricStat" in item]
-    metrics = [stat["Metric"]["MetricName"] for stat in stats] or [alarm["MetricName"]]
-    period = stats[0]["Period"] if stats else alarm["Period"]
-
-    assert metric in metrics
-    assert alarm["Threshold"] == threshold
-    assert alarm["ComparisonOperator"] == "GreaterThanThreshold"
-    assert period * alarm["EvaluationPeriods"] == seconds
-    assert alarm["AlarmActions"] == [outputs["alarms"]["TopicArn"]]
-
-
-@pytest.mark.parametrize("objective", ["availability", "latency"])
-@pytest.mark.parametrize(
-    ("speed", "factor", "windows"),
-    [("fast", 14.4, {"long": 3600, "short": 300}), ("slow", 6, {"long": 21600, "short": 1800})],
-)
-def test_burn_rates(
-    outputs: Outputs, objective: str, speed: str, factor: float, windows: dict[str, int]
-) -> None:
-    name = f"shortener-{objective}-{speed}"
-    alarms = _alarms()
-    budget = {"availability": 0.1, "latency": 1.0}[objective]  # percent of the requests
-
-    burn = _composite_alarm(f"{name}-burn", outputs)
-    assert burn["AlarmRule"] == f'ALARM("{name}-long") AND ALARM("{name}-short")'
-    assert burn["AlarmActions"] == [outputs["alarms"]["TopicArn"]]
-    for window, seconds in windows.items():
-        alarm = alarms[f"{name}-{window}"]
-        stats = [item["MetricStat"] for item in alarm.get("Metrics", []) if "MetricStat" in item]
-        periods = {stat["Period"] for stat in stats} or {alarm["Period"]}
-        bad = alarm["Threshold"]
-        if objective == "latency":
-            assert bad == 0.25
-            bad = 100 - float(alarm["ExtendedStatistic"].removeprefix("p"))
-        assert periods == {seconds}
-        assert bad == pytest.approx(budget * factor)
-
-
-def test_objectives_count_what_reached_our_tasks_and_what_the_balancer_answered_itself(
-    outputs: Outputs,
-) -> None:
-    group = {"Name": "TargetGroup", "Value": outputs["balancer"]["TargetGroupFullName"]}
-    (expression, *stats) = _alarms()["shortener-availability-fast-long"]["Metrics"]
-    of_ours = {stat["Id"] for stat in stats if group in stat["MetricStat"]["Metric"]["Dimensions"]}
-
-    assert of_ours == {"requests", "target"}
-    assert {stat["Id"] for stat in stats} - of_ours == {"balancer"}
-    # An outage in which no request reached a target is one all the same.
-    _, below = expression["Expression"].split(" / ")
-    assert "requests" in below
-    assert "balancer" in below
-
-
 def test_an_existing_balancer_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
@@ -296,12 +181,12 @@ def test_an_existing_balancer_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("MOTO_ACCOUNT_ID", "999999999999")
     exports: dict[str, str] = {}
     with mock_aws():
-        parameters = _parameters() | {"ExistingBalancerFullName": "app/go/0123456789abcdef"}
-        parameters["ExistingBalancerSecurityGroup"] = client("ec2").create_security_group(
-            GroupName="go", Description="go", VpcId=parameters["VpcId"]
+        given = parameters() | {"ExistingBalancerFullName": "app/go/0123456789abcdef"}
+        given["ExistingBalancerSecurityGroup"] = client("ec2").create_security_group(
+            GroupName="go", Description="go", VpcId=given["VpcId"]
         )["GroupId"]
 
-        create_stack("balancer", parameters, exports)
+        create_stack("balancer", given, exports)
 
         assert client("elbv2").describe_load_balancers()["LoadBalancers"] == []
     assert exports["tinyurl-BalancerFullName"] == "app/go/0123456789abcdef"
