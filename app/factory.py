@@ -39,7 +39,8 @@ def create_app(settings: Settings) -> Flask:
     redis = Redis(settings.redis) if settings.redis else None
     limits = RateLimits(settings.rate_limits, redis)
     tokens = Tokens(settings.jwt_secret)
-    accounts = Accounts(UserTable(database), Passwords(max(1, settings.threads // 2)), tokens)
+    passwords = Passwords(max(1, settings.threads // 2), admitted=all_but_one)
+    accounts = Accounts(UserTable(database), passwords, tokens)
     links = Links(
         LinkTable(database),
         LinkCache(redis),

@@ -22,23 +22,23 @@ _WAIT = 1.0
 class Passwords:
     """Hash and verify passwords, at most `concurrent` at a time.
 
-    Hashing is expensive on purpose; the bound keeps logins from taking every thread of a worker
-    away from redirects. Who does not get a turn within a second is told to try again (429).
+    Hashing is expensive on purpose. Who waits for a turn holds a thread of the worker as well as
+    who is served, so that only `admitted` may do either: the other threads are the redirects'.
+    One more, or one who does not get a turn within a second, is told to try again (429).
     """
 
-    def __init__(self, concurrent: int) -> None:
+    def __init__(self, concurrent: int, admitted: int | None = None) -> None:
         # OWASP Password Storage Cheat Sheet: Argon2id with 19 MiB, two passes, one lane.
         self._argon2 = Argon2Hasher(time_cost=2, memory_cost=19_456, parallelism=1)
         self._hashes = PasswordHash((self._argon2, BcryptHasher()))
-        self._turns = threading.BoundedSemaphore(concurrent)
-        self._concurrent = concurrent
+        self._turns = _Turns(concurrent, concurrent if admitted is None else admitted)
         # Hashes of nothing anybody knows. Cost 10 is what Go's bcrypt.DefaultCost gives.
         self._nobody_argon2 = self._argon2.hash("nobody")
         self._nobody_bcrypt = BcryptHasher(rounds=10).hash("nobody")
 
     def hash(self, password: str) -> str:
         """Return the Argon2id hash; raise RateLimitExceeded when too many are being made."""
-        with _Turn(self._turns, self._concurrent):
+        with self._turns:
             return self._argon2.hash(password)
 
     def verify(self, password: str, stored: str | None) -> bool:
@@ -50,7 +50,7 @@ class Passwords:
         is_bcrypt = stored is not None and stored.startswith("$2")
         argon2_hash = self._nobody_argon2 if stored is None or is_bcrypt else stored
         bcrypt_hash = stored if stored is not None and is_bcrypt else self._nobody_bcrypt
-        with _Turn(self._turns, self._concurrent):
+        with self._turns:
             argon2_right = self._right(password, argon2_hash)
             # bcrypt reads 72 bytes and no more: a longer password can never be the right one.
             fits = len(password.encode()) <= _BCRYPT_BYTES and "\0" not in password
@@ -66,15 +66,20 @@ class Passwords:
             return False
 
 
-class _Turn:
-    def __init__(self, turns: threading.BoundedSemaphore, concurrent: int) -> None:
-        self._turns = turns
+class _Turns:
+    def __init__(self, concurrent: int, admitted: int) -> None:
+        self._places = threading.BoundedSemaphore(admitted)
+        self._turns = threading.BoundedSemaphore(concurrent)
         self._concurrent = concurrent
 
     def __enter__(self) -> None:
-        if not self._turns.acquire(timeout=_WAIT):
-            metrics.record_refused("passwords")
-            raise RateLimitExceeded(retry_after=1, limit=self._concurrent, window=1)
+        if self._places.acquire(blocking=False):
+            if self._turns.acquire(timeout=_WAIT):
+                return
+            self._places.release()
+        metrics.record_refused("passwords")
+        raise RateLimitExceeded(retry_after=1, limit=self._concurrent, window=1)
 
     def __exit__(self, *_: object) -> None:
         self._turns.release()
+        self._places.release()

@@ -6,8 +6,9 @@ from flask import Blueprint, Response, request
 
 from app.accounts import Accounts
 from app.model import InvalidPayload
-from app.routes.answers import json_answer, private, utc_text
-from app.routes.bodies import BodyReader, LoginBody, SignupBody
+from app.routes.answers import in_utc, json_answer
+from app.routes.bodies import BodyReader
+from app.routes.schemas import Account, LoggedIn, LoginBody, SignedUp, SignupBody
 from app.storage.rate_limits import RateLimits
 
 
@@ -22,19 +23,13 @@ def accounts_blueprint(accounts: Accounts, limits: RateLimits) -> Blueprint:
         limits.auth(request.remote_addr)
         body = signups.read(request)
         user, token = accounts.sign_up(body.email, body.password, body.username)
-        described = {
-            "id": str(user.id),
-            "username": user.username,
-            "email": user.email,
-            "created_at": utc_text(user.created_at),
-        }
-        message = "User created successfully"
-        return private(json_answer({"message": message, "user": described, "token": token}, 201))
+        account = Account(user.id, user.username, user.email, in_utc(user.created_at))
+        return json_answer(SignedUp("User created successfully", account, token), 201)
 
     @blueprint.post("/login")
     def log_in() -> Response:
         limits.auth(request.remote_addr)
         body = logins.read(request)
-        return private(json_answer({"token": accounts.log_in(body.email, body.password)}))
+        return json_answer(LoggedIn(accounts.log_in(body.email, body.password)))
 
     return blueprint

@@ -15,24 +15,14 @@ if TYPE_CHECKING:
 _encode = msgspec.json.Encoder().encode
 
 
-def json_answer(body: object, status: int = 200) -> Response:
-    """Return `body` (a msgspec struct or plain values) as a JSON answer."""
+def json_answer(body: msgspec.Struct, status: int = 200) -> Response:
+    """Return `body` as a JSON answer; no cache keeps it (security_headers.py)."""
     return Response(_encode(body), status, mimetype="application/json")
 
 
-def private(answer: Response) -> Response:
-    """Mark an answer that no cache may keep: it holds a token or somebody's own data."""
-    answer.headers["Cache-Control"] = "no-store"
-    return answer
-
-
-def utc_text(moment: datetime | None) -> str | None:
-    """Return a moment of the database as RFC 3339 in UTC; one without a zone is in UTC."""
-    if moment is None:
-        return None
-    if moment.tzinfo is not None:
-        moment = moment.astimezone(UTC).replace(tzinfo=None)
-    return f"{moment.isoformat()}Z"
+def in_utc(moment: datetime) -> datetime:
+    """Return a moment of the database in UTC; one without a zone already is."""
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 class RedirectAnswer(Response):

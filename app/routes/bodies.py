@@ -16,27 +16,6 @@ LONGEST = 128 * 1024
 T = TypeVar("T")
 
 
-class CreateBody(msgspec.Struct, frozen=True):
-    """What `POST /api/` takes."""
-
-    url: str
-
-
-class SignupBody(msgspec.Struct, frozen=True):
-    """What `POST /api/signup` takes."""
-
-    email: str
-    password: str
-    username: str | None = None
-
-
-class LoginBody(msgspec.Struct, frozen=True):
-    """What `POST /api/login` takes."""
-
-    email: str
-    password: str
-
-
 class BodyReader(Generic[T]):
     """Read JSON objects of one type; what is not one becomes `refusal` with the reason."""
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from flask import Flask, Response, request
+from flask.globals import request_ctx
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -22,15 +23,23 @@ _VARY = ("Vary", "Origin")
 
 
 def answer_preflights(app: Flask) -> None:
-    """Answer preflights before any route, limit or token is looked at; on unknown paths too."""
+    """Answer preflights before any route, limit or token is looked at; on unknown paths too.
+
+    Any other OPTIONS for a path that exists is told the methods (RFC 9110, section 9.3.7).
+    """
 
     @app.before_request
     def preflight() -> Response | None:
-        if request.method == "OPTIONS" and _is_preflight(request.environ):
-            answer = Response(status=204)
-            del answer.headers["Content-Type"]
-            return answer
-        return None
+        if request.method != "OPTIONS":
+            return None
+        asked = _is_preflight(request.environ)
+        if not asked and request.url_rule is None:
+            return None  # 404
+        answer = Response(status=204)
+        del answer.headers["Content-Type"]  # Flask would declare no content to be HTML
+        if not asked:
+            answer.headers["Allow"] = ", ".join(sorted(_methods()))
+        return answer
 
 
 class Cors:
@@ -61,6 +70,11 @@ class Cors:
             return start_response(status, headers, *exc_info)  # type: ignore[arg-type]
 
         return self._app(environ, start)  # type: ignore[arg-type]
+
+
+def _methods() -> Iterable[str]:
+    adapter = request_ctx.url_adapter
+    return () if adapter is None else adapter.allowed_methods()
 
 
 def _headers(origin: str) -> list[tuple[str, str]]:

@@ -5,42 +5,38 @@ from __future__ import annotations
 import html
 import logging
 
-import msgspec
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from app.model import RateLimitExceeded, ServiceError
 from app.routes.answers import json_answer
+from app.routes.schemas import ErrorBody
+from app.routes.security_headers import page_headers
 
 log = logging.getLogger(__name__)
 
-_HTTP_CODES = {
-    400: ("INVALID_REQUEST", "Invalid request"),
+HTTP_CODES = {
+    400: ("BAD_REQUEST", "Malformed request"),
     404: ("NOT_FOUND", "Not found"),
     405: ("METHOD_NOT_ALLOWED", "Method not allowed"),
-    408: ("REQUEST_TIMEOUT", "Request timeout"),
     413: ("PAYLOAD_TOO_LARGE", "Payload too large"),
     415: ("UNSUPPORTED_MEDIA_TYPE", "Unsupported media type"),
 }
+"""By status: code and message of what Werkzeug refuses."""
+
 _PAGE = (
     '<!doctype html><html lang="en"><head><meta charset="utf-8">'
     '<meta name="viewport" content="width=device-width"><meta name="robots" content="noindex">'
-    "<title>{message}</title><style>body{{font:1.1rem/1.5 system-ui,sans-serif;max-width:32rem;"
-    "margin:20vh auto;padding:0 1rem}}small{{color:#666}}</style></head><body>"
+    "<title>{message}</title><style>{style}</style></head><body>"
     "<h1>{message}</h1><p>{details}</p><p><small>{status} {code} · {request_id}</small></p>"
     "</body></html>"
 )
-_PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+_STYLE = (
+    "body{font:1.1rem/1.5 system-ui,sans-serif;max-width:32rem;margin:20vh auto;padding:0 1rem}"
+    "small{color:#666}"
+)
+_PAGE_HEADERS = page_headers(_STYLE)
 REDIRECT_ENDPOINT = "redirects.follow"
-
-
-class ErrorBody(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The shape of every error."""
-
-    error: str
-    code: str
-    details: str | None = None
-    retry_after: int | None = None
 
 
 def handle_errors(app: Flask) -> None:
@@ -68,7 +64,7 @@ def _service_error(error: ServiceError) -> Response:
 
 def _http_error(error: HTTPException) -> Response:
     status = error.code or 500
-    code, message = _HTTP_CODES.get(status, ("INVALID_REQUEST", error.name))
+    code, message = HTTP_CODES.get(status, ("BAD_REQUEST", error.name))
     if status >= 500:
         code, message = "INTERNAL_ERROR", "Internal server error"
     answer = _answer(ErrorBody(message, code), status)
@@ -87,6 +83,7 @@ def _answer(body: ErrorBody, status: int) -> Response:
     if request.endpoint != REDIRECT_ENDPOINT or not _prefers_html():
         return json_answer(body, status)
     page = _PAGE.format(
+        style=_STYLE,
         message=html.escape(body.error),
         details=html.escape(body.details or ""),
         status=status,
@@ -94,7 +91,7 @@ def _answer(body: ErrorBody, status: int) -> Response:
         request_id=html.escape(request.environ.get("HTTP_X_REQUEST_ID", "")),
     )
     answer = Response(page, status, mimetype="text/html")
-    answer.headers["Content-Security-Policy"] = _PAGE_POLICY
+    answer.headers.extend(_PAGE_HEADERS)
     answer.vary.add("Accept")
     return answer
 

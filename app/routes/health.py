@@ -6,10 +6,12 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
+import msgspec
 from flask import Blueprint, Response
 
 from app.model import NotFound
 from app.routes.answers import json_answer
+from app.routes.schemas import Health, Liveness
 
 PROMETHEUS_TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -27,18 +29,18 @@ def health_blueprint(
 
     @blueprint.get("/healthz")
     def alive() -> Response:
-        return json_answer(telemetry())
+        return json_answer(msgspec.convert(telemetry(), Liveness))
 
     @blueprint.get("/api/health")
     def dependencies() -> Response:
         asked = checks.submit(redis)
         healthy = postgres()
-        body = {
-            "status": "healthy" if healthy else "unhealthy",
-            "redis": asked.result(),
-            "postgres": healthy,
-            "timestamp": int(time.time()),
-        }
+        body = Health(
+            status="healthy" if healthy else "unhealthy",
+            redis=asked.result(),
+            postgres=healthy,
+            timestamp=int(time.time()),
+        )
         return json_answer(body, 200 if healthy else 503)
 
     @blueprint.get("/metrics")

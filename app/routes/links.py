@@ -6,9 +6,10 @@ from flask import Blueprint, Response, request
 
 from app.links import Links
 from app.model import InvalidJson
-from app.routes.answers import json_answer, private, utc_text
-from app.routes.bodies import BodyReader, CreateBody
+from app.routes.answers import in_utc, json_answer
+from app.routes.bodies import BodyReader
 from app.routes.caller import optional_user, required_user
+from app.routes.schemas import CreateBody, KnownLink, NewLink, OwnedLink, OwnedLinks, ResolvedLink
 from app.storage.rate_limits import RateLimits
 from app.tokens import Tokens
 
@@ -25,17 +26,14 @@ def links_blueprint(links: Links, tokens: Tokens, limits: RateLimits) -> Bluepri
         body = bodies.read(request)
         code, new = links.shorten(body.url, owner=owner, request_host=request.host)
         if new:
-            message = "URL shortened successfully"
-            return json_answer({"message": message, "short_code": code}, 201)
-        message = "URL already exists, returning existing short code"
-        return json_answer({"message": message, "short_code": code})
+            return json_answer(NewLink("URL shortened successfully", code), 201)
+        return json_answer(KnownLink("URL already exists, returning existing short code", code))
 
     @blueprint.get("/<code>")
     def resolve(code: str) -> Response:
         limits.resolve(request.remote_addr)
         resolved = links.resolve(code)
-        body = {"message": "URL retrieved successfully", "url": resolved.target}
-        answer = json_answer(body)
+        answer = json_answer(ResolvedLink("URL retrieved successfully", resolved.target))
         answer.headers["Cache-Hit"] = "true" if resolved.cache_hit else "false"
         return answer
 
@@ -44,9 +42,9 @@ def links_blueprint(links: Links, tokens: Tokens, limits: RateLimits) -> Bluepri
         limits.general(request.remote_addr)
         owner = required_user(request, tokens)
         urls = [
-            {"id": link.code, "url": link.target, "created_at": utc_text(link.created_at)}
+            OwnedLink(link.code, link.target, link.created_at and in_utc(link.created_at))
             for link in links.owned_by(owner)
         ]
-        return private(json_answer({"message": "User URLs retrieved successfully", "urls": urls}))
+        return json_answer(OwnedLinks("User URLs retrieved successfully", urls))
 
     return blueprint

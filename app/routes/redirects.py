@@ -7,6 +7,7 @@ from flask import Blueprint, Response, request
 from app.config import PERMANENT_REDIRECTS
 from app.links import Links
 from app.routes.answers import RedirectAnswer
+from app.routes.security_headers import REDIRECT_REFERRER
 from app.storage.rate_limits import RateLimits
 from app.targets import location
 
@@ -22,6 +23,7 @@ def redirects_blueprint(links: Links, limits: RateLimits, *, status: int) -> Blu
         resolved = links.resolve(code)
         answer = RedirectAnswer(location(resolved.target), status)
         answer.headers["Cache-Hit"] = "true" if resolved.cache_hit else "false"
+        answer.headers["Referrer-Policy"] = REDIRECT_REFERRER
         if permanent:
             # A permanent redirect without a limit would outlive every change of the link.
             answer.headers["Cache-Control"] = "private, max-age=90"

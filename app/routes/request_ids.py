@@ -1,4 +1,4 @@
-"""`X-Request-ID` on every request and every answer."""
+"""`X-Request-ID` on every request and every answer; security headers on the answer."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import os
 import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
+
+from app.routes.security_headers import complete
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -31,7 +33,8 @@ class RequestIds:
 
         def start(status: str, headers: list[tuple[str, str]], *exc_info: object) -> object:
             headers.append(("X-Request-ID", request_id))
-            headers.append(("X-Content-Type-Options", "nosniff"))
+            # ProxyFix has set the scheme meanwhile, if a proxy of ours said it.
+            complete(status, headers, tls=environ["wsgi.url_scheme"] == "https")
             return start_response(status, headers, *exc_info)  # type: ignore[arg-type]
 
         return self._app(environ, start)  # type: ignore[arg-type]

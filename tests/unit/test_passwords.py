@@ -121,11 +121,11 @@ def test_the_same_work_is_done_whatever_is_stored(
 
 def test_who_gets_no_turn_in_time_is_told_to_try_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(passwords, "_WAIT", 0.01)
-    busy = Passwords(concurrent=1)
+    busy = Passwords(concurrent=1, admitted=2)
     entered, leave = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with passwords._Turn(busy._turns, 1):
+        with busy._turns:
             entered.set()
             leave.wait(30)
 
@@ -140,4 +140,13 @@ def test_who_gets_no_turn_in_time_is_told_to_try_again(monkeypatch: pytest.Monke
         holder.join()
 
     assert caught.value.retry_after == 1
+    assert busy.hash("secret1")
+
+
+def test_who_would_wait_for_a_thread_too_many_is_told_at_once() -> None:
+    busy = Passwords(concurrent=1, admitted=1)
+
+    with busy._turns, pytest.raises(RateLimitExceeded):
+        busy.hash("secret1")
+
     assert busy.hash("secret1")

@@ -1,0 +1,157 @@
+"""What goes over the wire: the types that the routes read and write, and that OpenAPI describes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta
+
+from app import codes, targets
+
+# What a field's rules are in words a generator understands. The use cases check them: they give
+# their reasons in the contract's words, and a wrong login must not tell which rule it broke.
+Code = Annotated[
+    str,
+    Meta(
+        description="Short code, case-sensitive",
+        extra_json_schema={"pattern": f"^[a-zA-Z0-9]{{{codes.LENGTH}}}$"},
+    ),
+]
+Moment = Annotated[datetime, Meta(tz=True, description="RFC 3339, in UTC")]
+Timestamp = Annotated[int, Meta(description="Seconds since 1970-01-01, UTC")]
+Token = Annotated[
+    str, Meta(description="JWT (HS256) with the claims user_id, iat, nbf and exp; for 24 hours")
+]
+GivenTarget = Annotated[
+    str,
+    Meta(
+        description="Where the link leads: http or https; without a scheme, https",
+        extra_json_schema={"minLength": 1, "maxLength": targets.LONGEST},
+    ),
+]
+GivenEmail = Annotated[
+    str, Meta(description="At most 254 characters; compared without regard to case")
+]
+GivenPassword = Annotated[str, Meta(description="6 to 128 characters")]
+GivenName = Annotated[str, Meta(description="3 to 64 characters; an empty one counts as none")]
+
+
+class CreateBody(msgspec.Struct, frozen=True):
+    """What `POST /api/` takes."""
+
+    url: GivenTarget
+
+
+class SignupBody(msgspec.Struct, frozen=True):
+    """What `POST /api/signup` takes."""
+
+    email: GivenEmail
+    password: GivenPassword
+    username: GivenName | None = None
+
+
+class LoginBody(msgspec.Struct, frozen=True):
+    """What `POST /api/login` takes."""
+
+    email: GivenEmail
+    password: GivenPassword
+
+
+class NewLink(msgspec.Struct, frozen=True):
+    """A link was made."""
+
+    message: Literal["URL shortened successfully"]
+    short_code: Code
+
+
+class KnownLink(msgspec.Struct, frozen=True):
+    """The same owner had shortened the same target before."""
+
+    message: Literal["URL already exists, returning existing short code"]
+    short_code: Code
+
+
+class ResolvedLink(msgspec.Struct, frozen=True):
+    """Where a code leads, as its creator wrote it, but always with a scheme."""
+
+    message: Literal["URL retrieved successfully"]
+    url: str
+
+
+class OwnedLink(msgspec.Struct, frozen=True):
+    """One of the caller's links; `created_at` is null where it never was noted."""
+
+    id: Code
+    url: str
+    created_at: Moment | None
+
+
+class OwnedLinks(msgspec.Struct, frozen=True):
+    """The caller's links, the newest first, at most 10,000."""
+
+    message: Literal["User URLs retrieved successfully"]
+    urls: list[OwnedLink]
+
+
+class Account(msgspec.Struct, frozen=True):
+    """Somebody with an account."""
+
+    id: UUID
+    username: str | None
+    email: str
+    created_at: Moment
+
+
+class SignedUp(msgspec.Struct, frozen=True):
+    """An account was made, and whoever made it is logged in."""
+
+    message: Literal["User created successfully"]
+    user: Account
+    token: Token
+
+
+class LoggedIn(msgspec.Struct, frozen=True):
+    """The address and the password are right."""
+
+    token: Token
+
+
+class Health(msgspec.Struct, frozen=True):
+    """Whether the dependencies answer; unhealthy is a service without PostgreSQL only."""
+
+    status: Literal["healthy", "unhealthy"]
+    redis: bool
+    postgres: bool
+    timestamp: Timestamp
+
+
+class Liveness(msgspec.Struct, frozen=True):
+    """The process answers; whether a signal is configured, and its last export was accepted.
+
+    Degraded: something that is configured does not work. Told of the worker that answers.
+    """
+
+    status: Literal["ok", "degraded"]
+    otel_tracing: bool
+    otel_tracing_works: bool
+    otel_metrics: bool
+    otel_metrics_works: bool
+    loki_logging: bool
+    loki_logging_works: bool
+    service_name: str
+    environment: str
+    timestamp: Timestamp
+
+
+class ErrorBody(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The shape of every error."""
+
+    error: Annotated[str, Meta(description="For people")]
+    code: Annotated[str, Meta(description="For machines")]
+    details: Annotated[str, Meta(description="What exactly is wrong, where that helps")] | None = (
+        None
+    )
+    retry_after: Annotated[int, Meta(ge=1, description="Seconds; with 429 only")] | None = None
