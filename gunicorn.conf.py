@@ -4,17 +4,20 @@ The hooks carry the life of the telemetry; docs/decisions/0003-telemetry.md has 
 """
 
 import os
+import resource
 import sys
 from importlib.metadata import version
 from pathlib import Path
 
 import telemetry
 from app.config import Settings, SettingsError
+from app.receiver import connections_for
 from app.worker import Worker
 from telemetry.gunicorn_logger import Logger
 
 DRAIN = 30
-"""Seconds a stopping worker gives to requests in flight (spec: "até 30 segundos")."""
+"""Seconds a stopping worker gives to requests in flight (spec: "até 30 segundos"); the first of
+them, SHUTDOWN_DELAY, also to new ones."""
 CLOSE_APP = 2
 """Seconds for what the application itself wants to finish before telemetry stops."""
 FLUSH = 13
@@ -47,6 +50,11 @@ control_socket_disable = True  # its folder is not writable on a read-only root
 # --- Connections -----------------------------------------------------------------------------
 _local = _settings is not None and _settings.local
 bind = f"{'127.0.0.1' if _local else '0.0.0.0'}:{_settings.port if _settings else 8080}"  # noqa: S104
+# A worker's own files: the SDK, pools and sockets of telemetry some 40, and a few for each thread.
+_own_descriptors = 64 + 8 * threads
+worker_connections = connections_for(
+    descriptors=resource.getrlimit(resource.RLIMIT_NOFILE)[0], wanted=1000, own=_own_descriptors
+)
 keepalive = 75  # longer than the load balancer's idle timeout of 60 s
 # Forwarded headers are ProxyFix's alone (TRUSTED_PROXIES): gunicorn believes none of them.
 forwarded_allow_ips = ""
@@ -80,6 +88,7 @@ def post_fork(server, worker):
     """Start telemetry before the application is loaded; nothing here may touch the network."""
     worker.inherited_signals = server.SIG_QUEUE
     worker.cfg.set("graceful_timeout", DRAIN)
+    worker.shutdown_delay = _settings.shutdown_delay
     worker.flush_budget = FLUSH
     telemetry.start(server.telemetry_config, worker.slot)
 

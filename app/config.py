@@ -103,6 +103,8 @@ class Settings:
     redirect_status: int
     trusted_proxies: int
     rate_limits: RateLimitSettings
+    shutdown_delay: int
+    """Seconds for which an instance told to stop goes on accepting: its balancer may not know."""
 
     @property
     def local(self) -> bool:
@@ -137,6 +139,7 @@ class Settings:
             ),
             trusted_proxies=environment.integer("TRUSTED_PROXIES", int(env != LOCAL), 0, 10),
             rate_limits=_rate_limits(environment),
+            shutdown_delay=environment.integer("SHUTDOWN_DELAY", 0 if env == LOCAL else 10, 0, 20),
         )
         if environment.mistakes:
             raise SettingsError(environment.mistakes)

@@ -3,24 +3,23 @@
 * Errors of the HTTP parser are answered in the service's JSON shape.
 * No request is answered once the drain is over, so that the telemetry of every answered request
   can be flushed.
-* A client that stops in the middle of a request does not keep a thread for ever.
+* Told to stop, it goes on accepting for `shutdown_delay` seconds: the balancer may not know yet.
 * SIGINT and SIGQUIT drain too, only shorter; a stop signal that came while forking is not lost.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import signal
 import socket
 import threading
 import time
-import uuid
 from typing import Any
 
 from gunicorn import util
-from gunicorn.http import errors
-from gunicorn.workers.gthread import ThreadWorker
+
+from app.raw_answers import INTERNAL_ERROR, answer_to, new_request_id
+from app.receiver import Receiver
 
 QUICK_DRAIN = 3
 """Seconds for requests in flight at SIGINT or SIGQUIT."""
@@ -28,49 +27,24 @@ HURRIED_FLUSH = 1.2
 """Seconds: the master kills 2 s after a SIGINT that follows a SIGTERM."""
 SETTLE = 0.2
 """Seconds for threads that have answered to write their log line."""
-READ_WAIT = 10.0
-"""Seconds for a client to send a whole request; a thread waits for it, and there are few."""
 STOP_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT})
 
-_OURS = (500, "Internal Server Error", "INTERNAL_ERROR", "Internal server error")
-_MALFORMED = (400, "Bad Request", "BAD_REQUEST", "Malformed request")
-# The first match counts; what matches nothing was raised by the application.
-_ANSWERS: tuple[tuple[type[Exception], tuple[int, str, str, str]], ...] = (
-    (errors.InvalidResponseHeader, _OURS),
-    (errors.InvalidResponseHeaderName, _OURS),
-    (errors.ConfigurationProblem, _OURS),
-    (errors.LimitRequestLine, (414, "URI Too Long", "URI_TOO_LONG", "URI too long")),
-    (
-        errors.LimitRequestHeaders,
-        (431, "Request Header Fields Too Large", "HEADERS_TOO_LARGE", "Headers too large"),
-    ),
-    (
-        errors.UnsupportedTransferCoding,
-        (501, "Not Implemented", "NOT_IMPLEMENTED", "Unsupported transfer coding"),
-    ),
-    (
-        errors.ExpectationFailed,
-        (417, "Expectation Failed", "EXPECTATION_FAILED", "Expectation failed"),
-    ),
-    (errors.ParseException, _MALFORMED),
-)
 
-
-class Worker(ThreadWorker):  # type: ignore[misc]
+class Worker(Receiver):
     """A gthread worker that loses no telemetry when it stops and speaks JSON."""
 
     slot = 0
     """Lowest number no other living worker holds; set in pre_fork."""
     flush_budget: float = 0
+    shutdown_delay: float = 0
+    """Seconds of accepting after SIGTERM; part of `graceful_timeout`."""
     inherited_signals: Any = None
     """The master's queue of signals as it was at the fork; later ones of ours end up in it too."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._serving: dict[Any, float] = {}
-        self._lock = threading.Lock()
-        self._over = False
         self._quitting = False
+        self._accept_until = float("-inf")
 
     def init_signals(self) -> None:
         """Take over from the master's handlers, which swallowed what came since the fork."""
@@ -99,28 +73,30 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         finally:
             self._cut_off()
 
-    def handle(self, conn: Any) -> Any:
-        """Serve what came on `conn`, unless the drain is over."""
-        with self._lock:
-            if self._over:
-                return False
-            self._serving[conn] = time.monotonic()
-        try:
-            return super().handle(conn)
-        finally:
-            with self._lock:
-                self._serving.pop(conn, None)
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        """Stop; on SIGTERM only after `shutdown_delay`, though answers say close from now on."""
+        if self.alive and sig == signal.SIGTERM:
+            self._accept_until = time.monotonic() + self.shutdown_delay
+        super().handle_exit(sig, frame)
 
-    def murder_pending(self) -> None:
-        """Also stop to listen to clients that do not finish what they began to send."""
-        super().murder_pending()
-        latest = time.monotonic() - READ_WAIT
-        with self._lock:
-            slow = [conn for conn, begun in self._serving.items() if begun < latest]
-        for conn in slow:
-            # The thread reads the end of the stream; whoever is being answered loses nothing.
-            with contextlib.suppress(OSError):
-                conn.sock.shutdown(socket.SHUT_RD)
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """Stop accepting when that time is over, and leave nobody waiting in the queue."""
+        told_to_stop = not self.alive and self._accept_until > float("-inf")
+        if enabled or not told_to_stop:
+            super().set_accept_enabled(enabled)
+            return
+        begun = time.monotonic()
+        while (left := self._accept_until - time.monotonic()) > 0:
+            self.notify()
+            super().set_accept_enabled(self.nr_conns < self.worker_connections)
+            self.wait_for_and_dispatch_events(timeout=min(1.0, left))
+            self.murder_keepalived()
+            self.murder_pending()
+        self._accept_queued()
+        super().set_accept_enabled(False)
+        self._close_listeners()
+        left_to_drain = self.cfg.graceful_timeout - (time.monotonic() - begun)
+        self.cfg.set("graceful_timeout", max(1, round(left_to_drain)))
 
     def close_app(self, seconds: float) -> None:
         """Run what the application registered in `extensions["worker_exit"]`, bounded."""
@@ -140,44 +116,39 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def handle_error(self, _request: Any, client: Any, _address: Any, exc: BaseException) -> None:
         """Answer an unreadable request, or one whose application raised, in our JSON shape."""
-        answer = next((answer for kind, answer in _ANSWERS if isinstance(exc, kind)), _OURS)
-        request_id = uuid.uuid4().hex
-        extra = {"request_id": request_id, "status": answer[0]}
-        if answer is _OURS:
+        answer = answer_to(exc)
+        request_id = new_request_id()
+        extra = {"request_id": request_id, "status": answer.status}
+        if answer is INTERNAL_ERROR:
             self.log.error("Error handling request", exc_info=exc, extra=extra)
         else:
             # The exception's text holds what the client sent: its kind says enough.
             self.log.warning("Invalid request: %s", type(exc).__name__, extra=extra)
         with contextlib.suppress(Exception):
-            util.write_nonblock(client, _answer(*answer, request_id))
+            util.write_nonblock(client, answer.encode(request_id))
 
-    def _cap_keepalive(self, deadline: float) -> None:
-        super()._cap_keepalive(deadline)
-        # A connection that never sent a byte would hold the whole drain.
-        for conn in self.pending_conns:
-            conn.timeout = min(conn.timeout, deadline)
+    def _accept_queued(self) -> None:
+        """Take what the kernel has accepted for us: closing the last listener would reset it."""
+        for listener in self.sockets:
+            listener.setblocking(False)
+            before = -1
+            while before != self.nr_conns:
+                before = self.nr_conns
+                self.accept(listener)
+
+    def _close_listeners(self) -> None:
+        # Refused at once, a balancer can turn to another target; in a queue that nobody serves
+        # it would wait for the end of the drain.
+        for listener in self.sockets:
+            listener.close()
 
     def _cut_off(self) -> None:
-        with self._lock:
-            self._over = True
-            stuck = list(self._serving)
+        with self.serving_lock:
+            self.over = True
+            stuck = list(self.serving)
         for conn in stuck:
             with contextlib.suppress(OSError):
                 conn.sock.shutdown(socket.SHUT_RDWR)
         deadline = time.monotonic() + SETTLE
-        while self._serving and time.monotonic() < deadline:
+        while self.serving and time.monotonic() < deadline:
             time.sleep(0.005)
-
-
-def _answer(status: int, reason: str, code: str, error: str, request_id: str) -> bytes:
-    body = json.dumps({"error": error, "code": code}, separators=(",", ":"))
-    return (
-        f"HTTP/1.1 {status} {reason}\r\n"
-        "Server: gunicorn\r\n"
-        f"Date: {util.http_date()}\r\n"
-        "Connection: close\r\n"
-        "Content-Type: application/json\r\n"
-        f"Content-Length: {len(body)}\r\n"
-        f"X-Request-ID: {request_id}\r\n"
-        f"\r\n{body}"
-    ).encode("latin-1")

@@ -1,0 +1,69 @@
+"""Answers that gunicorn gives without the application, in the service's JSON shape."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from dataclasses import dataclass
+
+from gunicorn import util
+from gunicorn.http import errors
+
+
+@dataclass(frozen=True, slots=True)
+class RawAnswer:
+    """One refusal: what HTTP and what our own clients call it."""
+
+    status: int
+    reason: str
+    code: str
+    error: str
+
+    def encode(self, request_id: str) -> bytes:
+        """Return the whole answer as it goes over the wire; the connection ends with it."""
+        body = json.dumps({"error": self.error, "code": self.code}, separators=(",", ":"))
+        return (
+            f"HTTP/1.1 {self.status} {self.reason}\r\n"
+            "Server: gunicorn\r\n"
+            f"Date: {util.http_date()}\r\n"
+            "Connection: close\r\n"
+            "Content-Type: application/json\r\n"
+            f"Content-Length: {len(body)}\r\n"
+            f"X-Request-ID: {request_id}\r\n"
+            f"\r\n{body}"
+        ).encode("latin-1")
+
+
+INTERNAL_ERROR = RawAnswer(500, "Internal Server Error", "INTERNAL_ERROR", "Internal server error")
+TIMEOUT = RawAnswer(408, "Request Timeout", "REQUEST_TIMEOUT", "The request took too long to come")
+_MALFORMED = RawAnswer(400, "Bad Request", "BAD_REQUEST", "Malformed request")
+# The first match counts; what matches nothing was raised by the application.
+_ANSWERS: tuple[tuple[type[Exception], RawAnswer], ...] = (
+    (errors.InvalidResponseHeader, INTERNAL_ERROR),
+    (errors.InvalidResponseHeaderName, INTERNAL_ERROR),
+    (errors.ConfigurationProblem, INTERNAL_ERROR),
+    (errors.LimitRequestLine, RawAnswer(414, "URI Too Long", "URI_TOO_LONG", "URI too long")),
+    (
+        errors.LimitRequestHeaders,
+        RawAnswer(431, "Request Header Fields Too Large", "HEADERS_TOO_LARGE", "Headers too large"),
+    ),
+    (
+        errors.UnsupportedTransferCoding,
+        RawAnswer(501, "Not Implemented", "NOT_IMPLEMENTED", "Unsupported transfer coding"),
+    ),
+    (
+        errors.ExpectationFailed,
+        RawAnswer(417, "Expectation Failed", "EXPECTATION_FAILED", "Expectation failed"),
+    ),
+    (errors.ParseException, _MALFORMED),
+)
+
+
+def answer_to(error: BaseException) -> RawAnswer:
+    """Return what a client is told about an exception of gunicorn's parser or of the app."""
+    return next((answer for kind, answer in _ANSWERS if isinstance(error, kind)), INTERNAL_ERROR)
+
+
+def new_request_id() -> str:
+    """Make the id of a request that never reached the application."""
+    return uuid.uuid4().hex
