@@ -50,6 +50,7 @@ def test_every_variable_is_read() -> None:
         PORT="9000",
         WEB_CONCURRENCY="3",
         GUNICORN_THREADS="7",
+        SHUTDOWN_DELAY="20",
         POSTGRES_HOST="db.internal",
         POSTGRES_PORT="6543",
         POSTGRES_DB="links",
@@ -73,6 +74,7 @@ def test_every_variable_is_read() -> None:
     )
 
     assert (found.env, found.port, found.workers, found.threads) == ("staging", 9000, 3, 7)
+    assert found.shutdown_delay == 20
     postgres = found.postgres
     assert (postgres.host, postgres.port, postgres.database) == ("db.internal", 6543, "links")
     assert (postgres.user, postgres.password, postgres.sslmode) == (
