@@ -13,13 +13,18 @@ RESERVED = frozenset(
 )
 """Every path segment under `/` or `/api/` that the service itself answers."""
 
+_CODES = len(ALPHABET) ** LENGTH
 _CODE = re.compile(rf"[a-zA-Z0-9]{{{LENGTH}}}")
 
 
 def generate() -> str:
     """Return a random code from a cryptographic source, never one that reads as a reserved word."""
     while True:
-        code = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
+        rest = secrets.randbelow(_CODES)
+        code = ""
+        for _ in range(LENGTH):
+            rest, digit = divmod(rest, len(ALPHABET))
+            code += ALPHABET[digit]
         if code.lower() not in RESERVED:
             return code
 

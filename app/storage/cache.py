@@ -65,7 +65,7 @@ class LinkCache:
         seconds = REDIS_UNKNOWN_SECONDS if target is None else REDIS_SECONDS
         try:
             self._redis.ask(
-                lambda client: client.execute_command(
+                lambda client: client.execute_command(  # type: ignore[no-untyped-call]
                     "SET", _LINK_PREFIX + code, value, "EX", seconds
                 )
             )

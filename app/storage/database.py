@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn, Self, TypeVar
 
 import psycopg
@@ -19,6 +19,7 @@ from app.config import PostgresSettings
 from app.model import DatabaseUnavailable
 from app.storage.breaker import CircuitBreaker
 from app.storage.causes import database_cause
+from app.storage.statements import Statement
 
 log = logging.getLogger(__name__)
 # The pool's own log repeats the driver's messages; what they mean is logged here.
@@ -33,6 +34,7 @@ _REPLY_WAIT = STATEMENT_LIMIT + 0.5
 _HEALTH_WAIT = 1.5
 _TURN_WAIT = 0.25
 _SLICE = 0.1
+_FEW_ROWS = 10
 _PROBE_INTERVAL = 0.5
 
 RV = TypeVar("RV")
@@ -46,6 +48,7 @@ class BoundedConnection(psycopg.Connection[TupleRow]):
     """
 
     reply_wait = _REPLY_WAIT
+    _kept: psycopg.Cursor[TupleRow] | None = None
 
     @classmethod
     def connect(  # type: ignore[override]  # the pool passes psycopg's own arguments through
@@ -67,6 +70,18 @@ class BoundedConnection(psycopg.Connection[TupleRow]):
             if on_failure is not None:
                 on_failure(error)
             raise
+
+    def rows(self, text: str, values: Sequence[object]) -> list[Row]:
+        """Return the rows of a statement whose places are `$1` and so on.
+
+        One cursor serves all statements: making one takes as long as reading a row.
+        """
+        cursor = self._kept or self.cursor()
+        self._kept = None
+        rows = cursor.execute(text, values).fetchall()
+        if len(rows) <= _FEW_ROWS:
+            self._kept = cursor  # it holds on to what it has read
+        return rows
 
     def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
         """Run `gen` within `reply_wait` seconds; a connection that took longer is closed."""
@@ -121,7 +136,7 @@ class Database:
         self._pool.close(timeout=1.0)
 
     def rows(
-        self, statement: str, parameters: Mapping[str, object], *, repeatable: bool
+        self, statement: Statement, parameters: Mapping[str, object], *, repeatable: bool
     ) -> list[Row]:
         """Return the rows of one statement.
 
@@ -131,7 +146,7 @@ class Database:
         if self.breaker.is_open or not self._take_turn():
             raise DatabaseUnavailable
         try:
-            return self._rows(statement, parameters, repeatable=repeatable)
+            return self._rows(statement.text, statement.values(parameters), repeatable=repeatable)
         finally:
             self._congested = False
             self._turns.release()
@@ -163,14 +178,12 @@ class Database:
         self._congested = not taken
         return taken
 
-    def _rows(
-        self, statement: str, parameters: Mapping[str, object], *, repeatable: bool
-    ) -> list[Row]:
+    def _rows(self, text: str, values: Sequence[object], *, repeatable: bool) -> list[Row]:
         deadline = time.monotonic() + CONNECTION_WAIT
         while True:
             connection = self._connection(deadline)
             try:
-                return connection.execute(statement, parameters).fetchall()
+                return connection.rows(text, values)
             except psycopg.IntegrityError:
                 raise
             except psycopg.errors.ReadOnlySqlTransaction as error:
@@ -265,6 +278,7 @@ def connection_arguments(settings: PostgresSettings) -> dict[str, Any]:
         "application_name": "shortener",
         "options": f"-c statement_timeout={int(STATEMENT_LIMIT * 1000)}",
         "autocommit": True,
+        "cursor_factory": psycopg.RawCursor,
         "prepare_threshold": 5 if settings.prepared_statements else None,
         # A server that vanished without a word (failover, lost network) is noticed by the kernel.
         "keepalives_idle": 10,

@@ -8,12 +8,13 @@ import psycopg
 
 from app.model import InvalidToken, Link
 from app.storage.database import Database
+from app.storage.statements import Statement
 from app.targets import Target
 
 # One round trip: insert, or else give the code that the same owner already has. When another
 # transaction has just inserted the same target, its row conflicts but is not yet visible, and
 # no row comes back; neither does one when the code is taken.
-_INSERT_ANONYMOUS = """
+_INSERT_ANONYMOUS = Statement("""
     WITH inserted AS (
         INSERT INTO urls (id, original_url, target_digest, created_at)
         VALUES (%(code)s, %(url)s, %(digest)s, timezone('utc', now()))
@@ -25,9 +26,9 @@ _INSERT_ANONYMOUS = """
     SELECT id, false FROM urls
     WHERE target_digest = %(digest)s AND user_id IS NULL AND NOT EXISTS (SELECT FROM inserted)
     LIMIT 1
-"""
+""")
 # A token outlives its user: for one who is gone the row has no code.
-_INSERT_OWNED = """
+_INSERT_OWNED = Statement("""
     WITH owner AS (
         SELECT id FROM users WHERE id = %(owner)s AND deleted_at IS NULL
     ), inserted AS (
@@ -43,10 +44,10 @@ _INSERT_OWNED = """
     UNION ALL
     SELECT NULL, false WHERE NOT EXISTS (SELECT FROM owner)
     LIMIT 1
-"""
-_SELECT_TARGET = "SELECT original_url FROM urls WHERE id = %(code)s"
+""")
+_SELECT_TARGET = Statement("SELECT original_url FROM urls WHERE id = %(code)s")
 # No row for a user who is gone, one row without a code for a user without links.
-_SELECT_OWNED = """
+_SELECT_OWNED = Statement("""
     SELECT links.id, links.original_url, links.created_at
     FROM users LEFT JOIN LATERAL (
         SELECT id, original_url, created_at FROM urls
@@ -56,7 +57,7 @@ _SELECT_OWNED = """
     ) AS links ON true
     WHERE users.id = %(owner)s AND users.deleted_at IS NULL
     ORDER BY links.created_at DESC NULLS LAST, links.id DESC
-"""
+""")
 
 
 class LinkTable:

@@ -88,12 +88,7 @@ class _SharedWindow:
         self._process = ProcessWindow(rate)
         self._redis = redis
         if redis is not None:
-            storage = RedisStorage(
-                "redis://",
-                connection_pool=redis.client.connection_pool,
-                key_prefix=f"{KEY_PREFIX}limit",
-            )
-            self._limiter = FixedWindowRateLimiter(storage)
+            self._limiter = FixedWindowRateLimiter(_storage(redis))
 
     def count(self, key: str) -> None:
         wait = self._wait(key)
@@ -113,6 +108,17 @@ class _SharedWindow:
             return 0
         reset_at = self._limiter.get_window_stats(self._item, self._name, key).reset_time
         return min(max(1, math.ceil(reset_at - time.time())), self._rate.window)
+
+
+def _storage(redis: Redis) -> RedisStorage:
+    storage = RedisStorage(
+        "redis://",
+        connection_pool=redis.client.connection_pool,
+        key_prefix=f"{KEY_PREFIX}limit",
+    )
+    storage.storage = redis.client  # instead of a client of its own
+    storage.initialize_storage("redis://")
+    return storage
 
 
 @lru_cache(maxsize=4096)

@@ -14,7 +14,7 @@ from redis.retry import Retry
 from app.config import RedisSettings
 from app.storage.breaker import CircuitBreaker
 from app.storage.causes import redis_cause
-from app.storage.redis_connections import ThreadConnections
+from app.storage.redis_connections import Client, ThreadConnections
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class Redis:
             protocol=2,
             driver_info=None,
         )
-        self.client = redis.Redis(connection_pool=self._connections)
+        self.client = Client(connection_pool=self._connections)
         self.breaker = CircuitBreaker("Redis", self.client.ping, _PROBE_INTERVAL)
         self._complained_at = float("-inf")
 

@@ -8,20 +8,21 @@ import psycopg
 
 from app.model import EmailExists, User, UsernameExists
 from app.storage.database import Database
+from app.storage.statements import Statement
 
-_INSERT = """
+_INSERT = Statement("""
     INSERT INTO users (username, email, password_hash)
     VALUES (%(username)s, %(email)s, %(password_hash)s)
     RETURNING id, username, email, created_at
-"""
-_EMAIL_TAKEN = "SELECT 1 FROM users WHERE lower(email) = lower(%(email)s) LIMIT 1"
+""")
+_EMAIL_TAKEN = Statement("SELECT 1 FROM users WHERE lower(email) = lower(%(email)s) LIMIT 1")
 # Addresses that differ only in case may exist from before; the one typed exactly goes first.
-_SELECT_CREDENTIALS = """
+_SELECT_CREDENTIALS = Statement("""
     SELECT id, password_hash FROM users
     WHERE lower(email) = lower(%(email)s) AND deleted_at IS NULL
     ORDER BY email = %(email)s DESC, created_at
     LIMIT 1
-"""
+""")
 
 
 class UserTable:

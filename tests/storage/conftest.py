@@ -86,11 +86,11 @@ def redis(valkey: Valkey) -> Iterator[Redis]:
 def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Note every statement that goes to PostgreSQL."""
     sent: list[str] = []
-    execute = BoundedConnection.execute
+    rows = BoundedConnection.rows
 
-    def note(self: BoundedConnection, query: Any, *more: Any, **named: Any) -> Any:
-        sent.append(str(query))
-        return execute(self, query, *more, **named)
+    def note(self: BoundedConnection, text: str, values: Any) -> Any:
+        sent.append(text)
+        return rows(self, text, values)
 
-    monkeypatch.setattr(BoundedConnection, "execute", note)
+    monkeypatch.setattr(BoundedConnection, "rows", note)
     return sent
