@@ -17,6 +17,7 @@ from app.routes.cors import Cors, answer_preflights
 from app.routes.errors import handle_errors
 from app.routes.health import health_blueprint
 from app.routes.links import links_blueprint
+from app.routes.openapi import openapi_blueprint
 from app.routes.redirects import redirects_blueprint
 from app.routes.request_ids import RequestIds
 from app.storage.cache import LinkCache
@@ -63,11 +64,12 @@ def create_app(settings: Settings) -> Flask:
     )
     app.register_blueprint(links_blueprint(links, tokens, limits))
     app.register_blueprint(accounts_blueprint(accounts, limits))
+    app.register_blueprint(openapi_blueprint(limits, redirect_status=settings.redirect_status))
     app.register_blueprint(redirects_blueprint(links, limits, status=settings.redirect_status))
 
     proxies = settings.trusted_proxies
     app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=0)  # type: ignore[method-assign]
-    app.wsgi_app = Cors(app.wsgi_app, settings.cors_origins)  # type: ignore[method-assign]
+    app.wsgi_app = Cors(app, settings.cors_origins)  # type: ignore[method-assign]
     app.wsgi_app = RequestIds(app.wsgi_app)  # type: ignore[method-assign]
 
     metrics.observe_pool(database.statistics)

@@ -1,25 +1,28 @@
-"""CORS for the browser frontend (WHATWG Fetch, section 3.2)."""
+"""CORS for the browser frontend (WHATWG Fetch, section 3.2), as Flask-CORS decides it."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from flask import Flask, Response, request
 from flask.globals import request_ctx
+from flask_cors.core import get_cors_headers, get_cors_options
+from werkzeug.datastructures import Headers
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-_METHODS = "GET, POST, PATCH, DELETE, OPTIONS"
-_ALLOWED = {
-    name.lower(): name
-    for name in ("Content-Type", "Authorization", "X-Request-ID", "Origin", "Accept")
-}
-_EXPOSED = "Content-Length, X-Request-ID, Cache-Hit, Retry-After"
-_MAX_AGE = "43200"
+_METHODS = ["GET", "POST", "PATCH", "DELETE", "OPTIONS"]
+_ALLOWED = ["Content-Type", "Authorization", "X-Request-ID", "Origin", "Accept"]
+_EXPOSED = ["Content-Length", "X-Request-ID", "Cache-Hit", "Retry-After"]
+_MAX_AGE = 43200
+_DECISIONS = 256
 # Also on answers without the other headers: a cache must not give them to an allowed origin.
 _VARY = ("Vary", "Origin")
+_PREFLIGHT = "HTTP_ACCESS_CONTROL_REQUEST_METHOD"
 
 
 def answer_preflights(app: Flask) -> None:
@@ -32,7 +35,7 @@ def answer_preflights(app: Flask) -> None:
     def preflight() -> Response | None:
         if request.method != "OPTIONS":
             return None
-        asked = _is_preflight(request.environ)
+        asked = _PREFLIGHT in request.environ
         if not asked and request.url_rule is None:
             return None  # 404
         answer = Response(status=204)
@@ -45,25 +48,36 @@ def answer_preflights(app: Flask) -> None:
 class Cors:
     """WSGI middleware: add the headers to every answer, whoever made it.
 
-    Origins are exact, so a set decides; Flask-CORS would match patterns on each request, at a
-    third of what a whole Flask view costs (docs/performance.md).
+    Flask-CORS decides; what it decided for the same question is remembered, for it would match
+    patterns on each request, at a third of what a whole Flask view costs (docs/performance.md).
     """
 
-    def __init__(self, app: WSGIApplication, origins: tuple[str, ...]) -> None:
-        self._app = app
+    def __init__(self, app: Flask, origins: tuple[str, ...]) -> None:
+        self._app = app.wsgi_app
         self._any = origins == ("*",)
-        self._headers = {origin: _headers(origin) for origin in origins}
+        self._options = get_cors_options(
+            app,
+            {
+                "origins": "*" if self._any else [_exactly(origin) for origin in origins],
+                "methods": _METHODS,
+                "allow_headers": _ALLOWED,
+                "expose_headers": _EXPOSED,
+                "max_age": _MAX_AGE,
+                "send_wildcard": True,
+                "always_send": False,
+                "vary_header": False,
+            },
+        )
+        self._decide = lru_cache(maxsize=_DECISIONS)(self._ask_flask_cors)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Handle one request."""
-        origin = environ.get("HTTP_ORIGIN")
-        added: list[tuple[str, str]] = [] if self._any else [_VARY]
-        if origin:
-            allowed = self._headers.get("*" if self._any else origin)
-            if allowed is not None:
-                added = allowed
-                if environ["REQUEST_METHOD"] == "OPTIONS" and _is_preflight(environ):
-                    added = allowed + _preflight_headers(environ)
+        asked = environ.get(_PREFLIGHT) if environ["REQUEST_METHOD"] == "OPTIONS" else None
+        added = self._decide(
+            environ.get("HTTP_ORIGIN"),
+            asked,
+            None if asked is None else environ.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS"),
+        )
 
         def start(status: str, headers: list[tuple[str, str]], *exc_info: object) -> object:
             headers += added
@@ -71,27 +85,27 @@ class Cors:
 
         return self._app(environ, start)  # type: ignore[arg-type]
 
+    def _ask_flask_cors(
+        self, origin: str | None, method: str | None, names: str | None
+    ) -> tuple[tuple[str, str], ...]:
+        vary = () if self._any else (_VARY,)
+        if not origin:
+            return vary
+        headers = Headers([("Origin", origin)])
+        if method is not None:
+            headers["Access-Control-Request-Method"] = method
+            headers["Access-Control-Request-Headers"] = names or ""
+        decided = get_cors_headers(
+            self._options, headers, request_method="GET" if method is None else "OPTIONS"
+        )
+        return (*((name, str(value)) for name, value in decided.items()), *vary)
+
+
+def _exactly(origin: str) -> re.Pattern[str]:
+    # Flask-CORS guesses by its characters whether a string is a pattern; [::1] would be one.
+    return re.compile(re.escape(origin) + r"\Z")
+
 
 def _methods() -> Iterable[str]:
     adapter = request_ctx.url_adapter
     return () if adapter is None else adapter.allowed_methods()
-
-
-def _headers(origin: str) -> list[tuple[str, str]]:
-    headers = [
-        ("Access-Control-Allow-Origin", origin),
-        ("Access-Control-Expose-Headers", _EXPOSED),
-    ]
-    return headers if origin == "*" else [*headers, _VARY]
-
-
-def _is_preflight(environ: WSGIEnvironment) -> bool:
-    return "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ
-
-
-def _preflight_headers(environ: WSGIEnvironment) -> list[tuple[str, str]]:
-    asked = environ.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS", "").split(",")
-    names = {_ALLOWED.get(name.strip().lower()) for name in asked}
-    headers = [("Access-Control-Allow-Methods", _METHODS), ("Access-Control-Max-Age", _MAX_AGE)]
-    allowed = ", ".join(sorted(name for name in names if name))
-    return [*headers, ("Access-Control-Allow-Headers", allowed)] if allowed else headers
