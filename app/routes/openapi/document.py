@@ -1,0 +1,150 @@
+"""The OpenAPI 3.1 document, made from the types that the routes read and write."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Any
+
+import msgspec
+
+from app.codes import LENGTH
+from app.config import PERMANENT_REDIRECTS
+from app.routes import schemas
+from app.routes.openapi.headers import HEADERS, references
+from app.routes.openapi.operations import JSON, Answer, Operation, operations
+from app.routes.openapi.refusals import METHOD_NOT_ALLOWED, NOT_FOUND, Responses, refusals
+
+_DESCRIPTION = """\
+Short links, and redirects to where they lead.
+
+Errors have one shape, whoever refuses: `error` for people, `code` for machines, sometimes \
+`details`. A path that does not exist is 404 `NOT_FOUND`, a method that a path does not take 405 \
+`METHOD_NOT_ALLOWED` with `Allow`, as JSON too.
+
+Requests are limited by client address in fixed windows: `RATE_LIMIT` for what writes or lists, \
+`RATE_LIMIT_AUTH` for signup and login, `RATE_LIMIT_RESOLVE` for the rest. One too many is 429 \
+with `Retry-After`.
+
+CORS: a preflight is answered on every path, 204, for the origins that are allowed; it needs no \
+token and is never limited. `HEAD` is taken wherever `GET` is."""
+_TAGS = {
+    "Links": "Shorten, resolve, list",
+    "Redirects": "What a short link itself answers",
+    "Accounts": "Sign up and log in",
+    "Operations": "Probes and metrics",
+    "Documentation": "This document",
+}
+_STRUCTS = (
+    schemas.CreateBody,
+    schemas.SignupBody,
+    schemas.LoginBody,
+    schemas.NewLink,
+    schemas.KnownLink,
+    schemas.ResolvedLink,
+    schemas.OwnedLinks,
+    schemas.SignedUp,
+    schemas.LoggedIn,
+    schemas.Health,
+    schemas.Liveness,
+    schemas.ErrorBody,
+)
+_PARAMETERS = {
+    "code": {
+        "name": "code",
+        "in": "path",
+        "required": True,
+        "description": "The short code; also a link of another service that came along",
+        "schema": {"type": "string", "pattern": f"^[a-zA-Z0-9]{{{LENGTH}}}$"},
+    },
+    "X-Request-ID": {
+        "name": "X-Request-ID",
+        "in": "header",
+        "description": "Names this request in answer and logs; another one is made if malformed",
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,128}$"},
+    },
+}
+_BEARER = {
+    "type": "http",
+    "scheme": "bearer",
+    "bearerFormat": "JWT",
+    "description": "The `token` of signup or login",
+}
+
+
+def document(redirect_status: int = 302) -> dict[str, Any]:
+    """Return the document of a service that redirects with `redirect_status`."""
+    responses = Responses()
+    paths: dict[str, dict[str, Any]] = {}
+    for operation in operations(redirect_status, permanent=redirect_status in PERMANENT_REDIRECTS):
+        paths.setdefault(operation.path, {})[operation.method] = _described(operation, responses)
+    # These belong to no operation: nothing is there.
+    responses.references((NOT_FOUND, METHOD_NOT_ALLOWED), pages=False, empty=False)
+    _, components = msgspec.json.schema_components(
+        _STRUCTS, ref_template="#/components/schemas/{name}"
+    )
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Fonsecaaso shortener",
+            "version": version("fonsecaaso-shortener"),
+            "description": _DESCRIPTION,
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
+        "servers": [{"url": "/"}],
+        "tags": [{"name": name, "description": text} for name, text in _TAGS.items()],
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "responses": responses.components,
+            "headers": HEADERS,
+            "parameters": _PARAMETERS,
+            "securitySchemes": {"bearer": _BEARER},
+        },
+    }
+
+
+def _described(operation: Operation, responses: Responses) -> dict[str, Any]:
+    empty = operation.method == "head"
+    found = responses.references(refusals(operation), pages=operation.pages, empty=empty)
+    for answer in operation.answers:
+        found[str(answer.status)] = _answer(answer, found.get(str(answer.status)))
+    limited = f" Limited by `{operation.limit}`." if operation.limit else ""
+    described: dict[str, Any] = {
+        "operationId": operation.id,
+        "tags": [operation.tag],
+        "summary": operation.summary,
+        "description": operation.description + limited,
+        "parameters": [
+            {"$ref": f"#/components/parameters/{name}"}
+            for name in (*operation.path_parameters, "X-Request-ID")
+        ],
+        "responses": dict(sorted(found.items())),
+        "security": _security(operation),
+    }
+    if operation.body:
+        schema = {"$ref": f"#/components/schemas/{operation.body.__name__}"}
+        described["requestBody"] = {"required": True, "content": {JSON: {"schema": schema}}}
+    return described
+
+
+def _answer(answer: Answer, refused: dict[str, Any] | None) -> dict[str, Any]:
+    if refused is not None:
+        message = f"an answer and an error share the status {answer.status}: {refused}"
+        raise ValueError(message)
+    described: dict[str, Any] = {
+        "description": answer.description,
+        "headers": references(*answer.headers),
+    }
+    if answer.body:
+        schema = {"$ref": f"#/components/schemas/{answer.body.__name__}"}
+        described["content"] = {JSON: {"schema": schema}}
+    elif answer.media_type:
+        kind = "object" if answer.media_type == JSON else "string"
+        described["content"] = {answer.media_type: {"schema": {"type": kind}}}
+    return described
+
+
+def _security(operation: Operation) -> list[dict[str, list[str]]]:
+    bearer: dict[str, list[str]] = {"bearer": []}
+    return {"none": [], "optional": [{}, bearer], "required": [bearer]}[operation.bearer]

@@ -1,0 +1,204 @@
+"""What the API does, operation by operation: the table from which the document is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+
+from app import model
+from app.routes import schemas
+
+JSON = "application/json"
+TEXT = "text/plain"
+HTML = "text/html"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One way an operation succeeds (or says 503 in its own shape)."""
+
+    status: int
+    description: str
+    body: type[msgspec.Struct] | None = None
+    media_type: str = JSON
+    """Empty: no content."""
+    headers: tuple[str, ...] = ()
+    """Beside those that every answer has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One method of one path."""
+
+    method: str
+    path: str
+    id: str
+    tag: str
+    summary: str
+    description: str
+    answers: tuple[Answer, ...]
+    refusals: tuple[type[model.ServiceError], ...] = ()
+    """What the use case may say no with; limits, bodies and faults are added from the rest."""
+    body: type[msgspec.Struct] | None = None
+    limit: str | None = None
+    """The variable that sets its rate limit."""
+    bearer: str = "none"
+    """none, optional or required."""
+    pages: bool = False
+    """Whether a browser gets errors as a page."""
+    path_parameters: tuple[str, ...] = ()
+
+
+_RESOLVING = (
+    model.ReservedWord,
+    model.InvalidShortUrl,
+    model.UrlNotFound,
+    model.DatabaseUnavailable,
+)
+_STATIC = ("ETag",)
+
+
+def _links() -> tuple[Operation, ...]:
+    return (
+        Operation(
+            "post", "/api/", "createLink", "Links", "Shorten a URL",
+            "The same owner giving the same target gets the same code again. With a token the link"
+            " is the user's; without one it is nobody's. `/api` without the slash is the same.",
+            (
+                Answer(201, "A new link", schemas.NewLink),
+                Answer(200, "The link that the same owner already has", schemas.KnownLink),
+            ),
+            (
+                model.InvalidJson,
+                model.InvalidUrl,
+                model.InvalidToken,
+                model.DatabaseUnavailable,
+                model.IdGenerationFailed,
+            ),
+            body=schemas.CreateBody,
+            limit="RATE_LIMIT",
+            bearer="optional",
+        ),
+        Operation(
+            "get", "/api/{code}", "resolveLink", "Links", "Tell where a link leads",
+            "For a program that redirects by itself; see `/{code}` for a real redirect.",
+            (Answer(200, "The target", schemas.ResolvedLink, headers=("Cache-Hit",)),),
+            _RESOLVING,
+            limit="RATE_LIMIT_RESOLVE",
+            path_parameters=("code",),
+        ),
+        Operation(
+            "get", "/api/user/urls", "listLinks", "Links", "List one's own links",
+            "The newest first, at most 10,000.",
+            (Answer(200, "The caller's links; an empty list without any", schemas.OwnedLinks),),
+            (model.MissingToken, model.InvalidToken, model.DatabaseUnavailable),
+            limit="RATE_LIMIT",
+            bearer="required",
+        ),
+    )  # fmt: skip
+
+
+def _accounts() -> tuple[Operation, ...]:
+    return (
+        Operation(
+            "post", "/api/signup", "signUp", "Accounts", "Make an account",
+            "The answer's token says that the new user is logged in.",
+            (Answer(201, "A new account", schemas.SignedUp),),
+            (
+                model.InvalidPayload,
+                model.EmailExists,
+                model.UsernameExists,
+                model.DatabaseUnavailable,
+            ),
+            body=schemas.SignupBody,
+            limit="RATE_LIMIT_AUTH",
+        ),
+        Operation(
+            "post", "/api/login", "logIn", "Accounts", "Log in",
+            "An unknown address gets the answer of a wrong password, after the same time.",
+            (Answer(200, "A token", schemas.LoggedIn),),
+            (model.InvalidPayload, model.InvalidCredentials, model.DatabaseUnavailable),
+            body=schemas.LoginBody,
+            limit="RATE_LIMIT_AUTH",
+        ),
+    )  # fmt: skip
+
+
+def _redirects(status: int, *, permanent: bool) -> tuple[Operation, ...]:
+    headers = ("Location", "Cache-Hit", "Referrer-Policy")
+    answer = Answer(
+        status,
+        "The way to the target",
+        media_type="",
+        headers=(*headers, "Cache-Control") if permanent else headers,
+    )
+    described = "A browser (`Accept` preferring `text/html`) gets errors as a small page."
+    return tuple(
+        Operation(
+            method, "/{code}", name, "Redirects", summary, described, (answer,), _RESOLVING,
+            limit="RATE_LIMIT_RESOLVE", pages=True, path_parameters=("code",),
+        )
+        for method, name, summary in (
+            ("get", "followLink", "Redirect to the target"),
+            ("head", "peekLink", "Redirect to the target, without any content"),
+        )
+    )  # fmt: skip
+
+
+def _operations() -> tuple[Operation, ...]:
+    metrics = Answer(200, "Prometheus text", media_type=TEXT)
+    return (
+        Operation(
+            "get", "/healthz", "alive", "Operations", "Tell that the process answers",
+            "For the load balancer: asks nothing, waits for nothing, is never limited.",
+            (Answer(200, "It does", schemas.Liveness),),
+        ),
+        Operation(
+            "get", "/api/health", "health", "Operations", "Tell whether the dependencies answer",
+            "Within two seconds, whatever is down; never limited.",
+            (
+                Answer(200, "PostgreSQL answers", schemas.Health),
+                Answer(503, "PostgreSQL does not answer", schemas.Health),
+            ),
+        ),
+        *(
+            Operation(
+                "get", path, name, "Operations", "Metrics of the worker that answers",
+                "Where `ENV=local` only; never limited.",
+                (metrics,), (model.NotFound,),
+            )
+            for path, name in (("/metrics", "metrics"), ("/api/metrics", "apiMetrics"))
+        ),
+        Operation(
+            "get", "/api/openapi.json", "document", "Documentation", "This document",
+            "OpenAPI 3.1.",
+            (
+                Answer(200, "The document", headers=_STATIC),
+                Answer(304, "The document is the one you have", media_type="", headers=_STATIC),
+            ),
+            limit="RATE_LIMIT_RESOLVE",
+        ),
+        Operation(
+            "get", "/api/docs", "page", "Documentation", "This document as a page",
+            "Self-contained: it loads nothing and runs nothing.",
+            (
+                Answer(200, "The page", media_type=HTML, headers=(*_STATIC, "Referrer-Policy")),
+                Answer(
+                    304, "The page is the one you have", media_type="",
+                    headers=(*_STATIC, "Referrer-Policy"),
+                ),
+            ),
+            limit="RATE_LIMIT_RESOLVE",
+        ),
+    )  # fmt: skip
+
+
+def operations(redirect_status: int, *, permanent: bool) -> tuple[Operation, ...]:
+    """Return every operation; the redirects answer with `redirect_status`."""
+    return (
+        *_links(),
+        *_redirects(redirect_status, permanent=permanent),
+        *_accounts(),
+        *_operations(),
+    )
