@@ -52,7 +52,7 @@ def test_a_stop_under_load_loses_nothing(
 ) -> None:
     service = shortener({"WEB_CONCURRENCY": str(workers)})
     with Load(service.url, link_paths(service)) as load:
-        load.await_answers(800)
+        load.await_answers(600)
         service.stop(number)
     assert counts(load.answered + 1, service, otlp, loki) == equal(load.answered + 1)
     assert load.statuses == {200, 302, 404}
