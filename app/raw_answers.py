@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from gunicorn import util
 from gunicorn.http import errors
 
+from app.routes import security_headers
+
 
 @dataclass(frozen=True, slots=True)
 class RawAnswer:
@@ -22,16 +24,19 @@ class RawAnswer:
     def encode(self, request_id: str) -> bytes:
         """Return the whole answer as it goes over the wire; the connection ends with it."""
         body = json.dumps({"error": self.error, "code": self.code}, separators=(",", ":"))
-        return (
-            f"HTTP/1.1 {self.status} {self.reason}\r\n"
-            "Server: gunicorn\r\n"
-            f"Date: {util.http_date()}\r\n"
-            "Connection: close\r\n"
-            "Content-Type: application/json\r\n"
-            f"Content-Length: {len(body)}\r\n"
-            f"X-Request-ID: {request_id}\r\n"
-            f"\r\n{body}"
-        ).encode("latin-1")
+        headers = [
+            ("Server", "gunicorn"),
+            ("Date", util.http_date()),
+            ("Connection", "close"),
+            ("Content-Type", "application/json"),
+            ("Content-Length", str(len(body))),
+            ("X-Request-ID", request_id),
+        ]
+        # Over TLS or not: nobody trustworthy has said.
+        security_headers.complete(str(self.status), headers, tls=False)
+        lines = [f"HTTP/1.1 {self.status} {self.reason}"]
+        lines += [f"{name}: {value}" for name, value in headers]
+        return ("\r\n".join(lines) + f"\r\n\r\n{body}").encode("latin-1")
 
 
 INTERNAL_ERROR = RawAnswer(500, "Internal Server Error", "INTERNAL_ERROR", "Internal server error")
