@@ -97,6 +97,8 @@ class Settings:
     redis: RedisSettings | None
     """None: no cache is configured; the service works without."""
     jwt_secret: str = field(repr=False)
+    jwt_secret_previous: str | None = field(repr=False)
+    """Its tokens are accepted, while `jwt_secret` is being replaced; none are issued under it."""
     cors_origins: tuple[str, ...]
     """Exact origins; `("*",)` allows any."""
     public_base_url: str | None
@@ -124,7 +126,8 @@ class Settings:
             threads=threads,
             postgres=_postgres(environment, env, threads),
             redis=_redis(environment),
-            jwt_secret=_jwt_secret(environment),
+            jwt_secret=_jwt_secret(environment, "JWT_SECRET") or "",
+            jwt_secret_previous=_jwt_secret(environment, "JWT_SECRET_PREVIOUS", optional=True),
             cors_origins=environment.parsed(
                 "CORS_ALLOWED_ORIGINS",
                 _origins,
@@ -223,12 +226,14 @@ def _rate_limits(environment: Environment) -> RateLimitSettings:
     )
 
 
-def _jwt_secret(environment: Environment) -> str:
+def _jwt_secret(environment: Environment, name: str, *, optional: bool = False) -> str | None:
     allowed = f"a random secret of at least {SHORTEST_JWT_SECRET} bytes"
-    secret = environment.text("JWT_SECRET")
+    secret = environment.text(name)
+    if secret is None and optional:
+        return None
     if secret is None or len(secret.encode(errors="replace")) < SHORTEST_JWT_SECRET:
-        environment.reject("JWT_SECRET", secret, allowed, secret=True)
-    return secret or ""
+        environment.reject(name, secret, allowed, secret=True)
+    return secret
 
 
 def _origins(value: str) -> tuple[str, ...]:

@@ -18,10 +18,11 @@ _CLOCK_SKEW = 5.0
 
 
 class Tokens:
-    """Issue and verify tokens under one secret."""
+    """Issue tokens under one secret; verify under it, and under `previous` while it is replaced."""
 
-    def __init__(self, secret: str) -> None:
+    def __init__(self, secret: str, previous: str | None = None) -> None:
         self._secret = secret
+        self._accepted = (secret,) if previous is None else (secret, previous)
 
     def issue(self, user_id: UUID) -> str:
         """Return a token for the user, valid for 24 hours from now."""
@@ -31,16 +32,23 @@ class Tokens:
 
     def verify(self, token: str) -> UUID:
         """Return the user's id; raise InvalidToken whatever is wrong with the token."""
-        if len(token) > _LONGEST:
-            raise InvalidToken
-        try:
-            claims = jwt.decode(
-                token,
-                self._secret,
-                algorithms=[_ALGORITHM],
-                leeway=_CLOCK_SKEW,
-                options={"require": ["user_id", "exp", "iat", "nbf"]},
-            )
-            return UUID(claims["user_id"])
-        except (jwt.PyJWTError, ValueError, TypeError, AttributeError, RecursionError):
-            raise InvalidToken from None
+        if len(token) <= _LONGEST:
+            for secret in self._accepted:
+                user_id = _user_id(token, secret)
+                if user_id is not None:
+                    return user_id
+        raise InvalidToken
+
+
+def _user_id(token: str, secret: str) -> UUID | None:
+    try:
+        claims = jwt.decode(
+            token,
+            secret,
+            algorithms=[_ALGORITHM],
+            leeway=_CLOCK_SKEW,
+            options={"require": ["user_id", "exp", "iat", "nbf"]},
+        )
+        return UUID(claims["user_id"])
+    except (jwt.PyJWTError, ValueError, TypeError, AttributeError, RecursionError):
+        return None

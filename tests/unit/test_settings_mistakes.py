@@ -155,3 +155,12 @@ def test_migrate_reports_all_mistakes_too() -> None:
 
     names = {line.partition(":")[0] for line in caught.value.mistakes}
     assert names == {"POSTGRES_HOST", "POSTGRES_PASSWORD", "POSTGRES_PORT"}
+
+
+def test_a_previous_secret_may_be_missing_but_not_be_short() -> None:
+    both = {**NEEDED, "JWT_SECRET_PREVIOUS": SECRET}
+
+    assert Settings.from_env(NEEDED).jwt_secret_previous is None
+    assert Settings.from_env(both).jwt_secret_previous == SECRET
+    with pytest.raises(SettingsError, match="JWT_SECRET_PREVIOUS: held a secret of 5 bytes"):
+        Settings.from_env({**NEEDED, "JWT_SECRET_PREVIOUS": "short"})

@@ -115,3 +115,14 @@ def test_deeply_nested_claims_are_refused() -> None:
 def test_any_text_is_refused_and_nothing_else_is_raised(text: str) -> None:
     with pytest.raises(InvalidToken):
         tokens.verify(text)
+
+
+def test_while_the_secret_is_replaced_tokens_of_the_previous_one_are_accepted() -> None:
+    old, new = SECRET, SECRET[::-1]
+
+    replaced = Tokens(new, previous=old)
+
+    assert replaced.verify(Tokens(old).issue(USER)) == USER
+    assert Tokens(new).verify(replaced.issue(USER)) == USER
+    with pytest.raises(InvalidToken):
+        replaced.verify(Tokens("another-secret-0123456789abcdefgh").issue(USER))
