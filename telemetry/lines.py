@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
-import traceback
 from typing import Any
 
 import msgspec
 from opentelemetry import trace
+from pythonjsonlogger.core import BaseJsonFormatter
 
 from telemetry.context import Request, current_request
 from telemetry.redact import redact, redact_field
@@ -76,6 +76,26 @@ class Clock:
         return f"{last[1]}.{fraction:03d}Z"
 
 
+class RecordReader(BaseJsonFormatter):
+    """Reads what a record has beyond its message, as python-json-logger does, without secrets."""
+
+    def __init__(self) -> None:
+        super().__init__((), reserved_attrs=sorted(_STANDARD | _BASE))
+
+    def read(self, record: logging.LogRecord, fields: dict[str, Any]) -> None:
+        """Add the extras, `exception` and `stack` to the fields."""
+        extras: dict[Any, Any] = {}
+        self.add_fields(extras, record, {})
+        for name, value in extras.items():
+            fields[name] = redact_field(name, value)
+        if record.exc_info and record.exc_info[0] is not None:
+            fields["exception"] = redact(str(self.formatException(record.exc_info)))
+        elif record.exc_text:
+            fields["exception"] = redact(record.exc_text)
+        if record.stack_info:
+            fields["stack"] = redact(str(self.formatStack(record.stack_info)))
+
+
 class Renderer:
     """Renders lines for one service and environment."""
 
@@ -83,6 +103,7 @@ class Renderer:
         self._service_name = service_name
         self._environment = environment
         self._clock = Clock()
+        self._reader = RecordReader()
         self._encode = msgspec.json.Encoder(enc_hook=repr).encode
 
     def record(self, record: logging.LogRecord) -> Line:
@@ -104,15 +125,7 @@ class Renderer:
         if span.is_valid:
             fields["trace_id"] = f"{span.trace_id:032x}"
             fields["span_id"] = f"{span.span_id:016x}"
-        for name, value in record.__dict__.items():
-            if name not in _STANDARD and name not in _BASE:
-                fields[name] = redact_field(name, value)
-        if record.exc_info and record.exc_info[0] is not None:
-            fields["exception"] = redact("".join(traceback.format_exception(*record.exc_info)))
-        elif record.exc_text:
-            fields["exception"] = redact(record.exc_text)
-        if record.stack_info:
-            fields["stack"] = redact(record.stack_info)
+        self._reader.read(record, fields)
         return self._line(fields, level)
 
     def completed(self, request: Request, latency: float) -> Line:
