@@ -40,6 +40,8 @@ class Run:
         self.given = Environment(environment)
         self.environment = dict(environment)
         self._default("ENV", "local")
+        # /metrics shows one worker's numbers.
+        self._default("WEB_CONCURRENCY", "1")
         self.folder = DataFolder(Path(self.given.text("LOCAL_DIR") or ROOT / ".local"))
         self.servers: list[Server] = []
         self.lines: list[str] = []
