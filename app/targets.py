@@ -9,6 +9,7 @@ import re
 import socket
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import quote
 
 import idna
@@ -100,6 +101,7 @@ def location(url: str) -> str:
     return quote(sent, safe=_PRINTABLE_ASCII, errors="replace")
 
 
+@lru_cache(maxsize=256)  # of each request that creates a link, nearly always the same
 def authority(url_or_host: str) -> str | None:
     """Return `host` or `host:port` in the form that `own_hosts` holds, or None if it is none."""
     try:
