@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock run test check format migrate bench clean collector
+.PHONY: help install lock run doctor test check format migrate bench clean collector
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,10 @@ lock: install ## Resolve setup.cfg anew into requirements.lock (all supported Py
 
 run: install ## Run the service with embedded PostgreSQL and Valkey on 127.0.0.1:$PORT (8080)
 	@$(BIN)/python -m local
+
+doctor: install ## Find out what is wrong with a running `make run` (ARGS=--json, …)
+	@pid=$$(sed -n 's/.*"pid": \([0-9]*\).*/\1/p' "$${LOCAL_DIR:-.local}/service.json" 2>/dev/null); \
+	  $(BIN)/doctor $${pid:+--pid $$pid} $(ARGS)
 
 test: install ## Run all tests (real PostgreSQL, Valkey and gunicorn; no system package needed)
 	$(BIN)/python -m pytest

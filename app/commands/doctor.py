@@ -1,0 +1,121 @@
+"""The console command `doctor`: what is wrong, why, and what to do next."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import shutil
+import sys
+import time
+import warnings
+from collections.abc import Sequence
+
+from app.doctor.checks import checks
+from app.doctor.report import EXIT_USAGE, as_json, as_table, exit_status
+from app.doctor.run import run
+from app.doctor.situation import Options, Situation, take_environment_of
+
+_EPILOG = """\
+Reads the same environment variables as the service and looks at everything it needs, side by
+side, two seconds each: configuration, secrets, CORS, shutdown clocks, DNS, PostgreSQL (schema,
+connections, writes, clock), Redis, the collector (sends a span and a metric), Loki (pushes a
+line), and the service itself where it runs on this machine. It writes nothing else but a key in
+Redis that goes away after ten seconds. Secrets are never printed.
+
+exit status:
+  0  all is well (what is not configured is skipped)
+  1  something fails
+  2  doctor was called wrongly
+  3  nothing fails, but something should be looked at
+
+examples:
+  doctor                             in the container, or as a one-off task
+  doctor --pid 1                     with the variables of the running service
+  doctor --json | jq '.checks[] | select(.status == "fail")'
+  make doctor                        for a running `make run`
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Look, print, and return the exit status."""
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    if given.pid is not None:
+        _become(given.pid, parser)
+    # Libraries' own words, which may hold anything, are replaced by ours.
+    logging.disable(logging.CRITICAL)
+    warnings.simplefilter("ignore")
+    options = Options(given.tasks, given.stop_timeout, given.loki_query_url)
+    situation = Situation.of(os.environ, options)
+    begun = time.monotonic()
+    examined = run(checks(situation))
+    seconds = time.monotonic() - begun
+    secrets = situation.secrets()
+    if given.json:
+        print(as_json(examined, seconds, secrets))
+    else:
+        width = shutil.get_terminal_size((100, 24)).columns
+        colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        print(as_table(examined, seconds, secrets, width=width, colour=colour))
+    status = exit_status(finding for each in examined for finding in each.findings)
+    if any(each.hung for each in examined):
+        # A thread that waits in a library must not hold up, or crash, the end of the process.
+        sys.stdout.flush()
+        os._exit(status)
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="doctor",
+        description="Find out what is wrong with the shortener, or with what it depends on.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
+    parser.add_argument(
+        "--pid",
+        type=int,
+        help="take variables and folder of this process (a worker or master of the service)",
+    )
+    parser.add_argument(
+        "--tasks",
+        type=_positive,
+        metavar="N",
+        help="tasks that share the database (default: 10, the most that autoscaling starts; 1 "
+        "where ENV=local)",
+    )
+    parser.add_argument(
+        "--stop-timeout",
+        type=_positive,
+        metavar="SECONDS",
+        help="the task's stopTimeout (default: of ./task-definition.json, else 60)",
+    )
+    parser.add_argument(
+        "--loki-query-url",
+        metavar="URL",
+        help="where Loki answers queries, such as http://loki:3100 (default: LOKI_QUERY_URL)",
+    )
+    return parser
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
+
+
+def _become(pid: int, parser: argparse.ArgumentParser) -> None:
+    import psutil  # noqa: PLC0415  # only this needs it
+
+    try:
+        take_environment_of(pid)
+    except (psutil.Error, OSError) as error:
+        reason = "is not there" if isinstance(error, psutil.NoSuchProcess) else "is not ours"
+        parser.exit(EXIT_USAGE, f"doctor: process {pid} {reason}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,38 @@
+"""All checks, in the order in which a person wants to read them."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from app.doctor import (
+    clocks,
+    collector,
+    configuration,
+    loki,
+    origins,
+    peers,
+    postgresql,
+    redis,
+    service,
+    strength,
+)
+from app.doctor.findings import Check
+from app.doctor.situation import Situation
+
+
+def checks(situation: Situation) -> list[Check]:
+    """Return the checks for what is configured."""
+    return [
+        Check((configuration.ROW,), partial(configuration.check_configuration, situation)),
+        Check((strength.ROW,), partial(strength.check_secrets, situation)),
+        Check((origins.ROW,), partial(origins.check_origins, situation)),
+        Check((clocks.ROW,), partial(clocks.check_shutdown, situation)),
+        *peers.names(situation),
+        Check(postgresql.ROWS, partial(postgresql.check_postgresql, situation)),
+        Check((redis.ROW,), partial(redis.check_redis, situation)),
+        Check((collector.TRACES,), partial(collector.check_traces, situation)),
+        Check((collector.METRICS,), partial(collector.check_metrics, situation)),
+        Check(loki.ROWS, partial(loki.check_loki, situation)),
+        Check((service.ALIVE,), partial(service.check_alive, situation)),
+        Check((service.HEALTH,), partial(service.check_health, situation)),
+    ]

@@ -1,0 +1,170 @@
+"""Whether PostgreSQL is there, current, roomy and writable, and whose clock is right."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import psycopg
+
+from app.doctor.findings import Advice, Finding, Progress, fail, ok, skip, warn
+from app.doctor.network import Unreachable, reach
+from app.doctor.peers import postgresql
+from app.doctor.situation import Situation
+from app.storage.causes import database_cause
+from app.storage.inspection import Connections, Inspection, inspect
+from app.storage.schema import known_migrations
+
+ROWS = ("postgresql", "schema", "connections", "writes", "clock")
+REACHABLE, SCHEMA, CONNECTIONS, WRITES, CLOCK = ROWS
+OLDEST_SUPPORTED = 14
+"""PostgreSQL's major version; older ones get no fixes (versioning policy)."""
+CLOCK_WARNS = 1.0
+CLOCK_FAILS = 5.0
+"""Seconds; a JWT is refused before its nbf, Loki refuses lines ahead of its time."""
+PRODUCTION_TASKS = 10
+"""MaxTasks of deploy/service.yaml; a rolling deploy doubles what runs."""
+NEARLY_FULL = 0.9
+
+_WHO = (
+    'psql -c "SELECT usename, application_name, state, count(*) FROM pg_stat_activity '
+    'GROUP BY 1, 2, 3 ORDER BY 4 DESC"'
+)
+# Fragments of causes.database_cause, the likely cause, and the next command where it is not the
+# one that shows whether the server runs.
+_CAUSES: tuple[tuple[tuple[str, ...], str, str], ...] = (
+    (("does not exist",), "POSTGRES_DB or POSTGRES_USER is wrong", "psql -l"),
+    (
+        ("TLS", "certificate"),
+        "POSTGRES_SSLMODE asks for what the server does not offer, or the reverse",
+        "psql -c 'SHOW ssl'  # and compare with POSTGRES_SSLMODE",
+    ),
+    (
+        ("no connection left", "lacks resources"),
+        "tasks x workers x POSTGRES_POOL_MAX is over max_connections, or somebody leaks",
+        _WHO,
+    ),
+    (("starting",), "a restart, a failover or a shutdown is going on", ""),
+    (("privilege",), "the role was changed, or the schema has another owner", "psql -c '\\dp'"),
+    (("too long",), "the server is overloaded, or a lock holds the catalogue", _WHO),
+    (("nothing listens",), "the socket's folder is wrong, or the server is stopped", ""),
+)
+
+
+def check_postgresql(situation: Situation, progress: Progress) -> Iterator[Finding]:
+    """Connect once, as the service does, and ask."""
+    wrong = situation.wrong("POSTGRES_")
+    if wrong:
+        yield skip(REACHABLE, f"{', '.join(wrong)} cannot be used, see configuration")
+        return
+    settings, peer = situation.settings.postgres, postgresql(situation)
+    try:
+        address = None if peer.host.startswith("/") else reach(peer, progress)
+        cause = "the server is frozen or overloaded: it accepts connections and does not answer"
+        progress.at(f"logging in at {peer.shown}", cause, peer.start)
+        begun = time.monotonic()
+        with inspect(settings, address) as server:
+            took = time.monotonic() - begun
+            cause = "the server is overloaded, or a lock holds the catalogue"
+            progress.at(f"asking {peer.shown}", cause, _WHO)
+            yield _version(server, situation, f"{peer.shown}, connected in {took * 1000:.0f} ms")
+            yield _schema(server, situation)
+            yield _connections(server.connections(), situation)
+            yield _writes(server)
+            yield _clock(server.clock_offset())
+    except Unreachable as error:
+        yield error.finding(REACHABLE)
+    except psycopg.Error as error:
+        found = database_cause(error)
+        advice = _advice(found, situation, peer.start)
+        yield fail(REACHABLE, f"{peer.shown}: {found}", advice.cause, advice.next)
+
+
+def _advice(found: str, situation: Situation, start: str) -> Advice:
+    """Return what is likely behind one of `causes.database_cause`'s phrases."""
+    for fragments, cause, then in _CAUSES:
+        if any(fragment in found for fragment in fragments):
+            return Advice(cause, then or start)
+    rotated = "the secret was rotated after this task had started, or POSTGRES_USER is wrong"
+    if "password" in found:
+        local = "compare POSTGRES_USER and POSTGRES_PASSWORD with the server's"
+        return Advice(rotated, local if situation.local else situation.restart)
+    return Advice("the server is in trouble: its own log knows", start)
+
+
+def _version(server: Inspection, situation: Situation, where: str) -> Finding:
+    major, minor = server.version
+    encrypted = "TLS" if server.uses_tls else "no TLS"
+    found = f"PostgreSQL {major}.{minor} at {where}, {encrypted}"
+    if major < OLDEST_SUPPORTED:
+        cause = "this version gets no security fixes any more"
+        return warn(REACHABLE, found, cause, "plan an upgrade to a supported major version")
+    if situation.production and not server.uses_tls:
+        cause = "POSTGRES_SSLMODE does not ask for encryption"
+        then = "set POSTGRES_SSLMODE to require in task-definition.json, release"
+        return warn(REACHABLE, found, cause, then)
+    return ok(REACHABLE, found)
+
+
+def _schema(server: Inspection, situation: Situation) -> Finding:
+    known, applied = known_migrations(), server.applied_migrations()
+    missing = [name for name in known if name not in applied]
+    newer = [name for name in applied if name not in known]
+    if missing:
+        cause = "`migrate` has not run for this release, or against another database"
+        if not applied:
+            cause = "`migrate` never ran here: a new or restored database, or a wrong POSTGRES_DB"
+        then = "migrate" if not situation.local else "migrate  # from the checkout: make migrate"
+        return fail(SCHEMA, f"missing: {', '.join(missing)}", cause, then)
+    if newer:
+        cause = "an older release runs on a newer schema, as after a rollback"
+        then = "nothing at once; release the newer version again when it is mended"
+        return warn(SCHEMA, f"unknown to this release: {', '.join(newer)}", cause, then)
+    return ok(SCHEMA, f"at head, {known[-1]}")
+
+
+def _connections(now: Connections, situation: Situation) -> Finding:
+    settings = situation.settings
+    tasks = situation.options.tasks or (1 if situation.local else PRODUCTION_TASKS)
+    need = tasks * settings.workers * settings.postgres.pool_max
+    others = max(0, now.used - now.ours)
+    found = (
+        f"tasks {tasks} x workers {settings.workers} x pool {settings.postgres.pool_max} = {need} "
+        f"of {now.available} ({now.max_connections} less {now.reserved} reserved); "
+        f"in use {now.used}, ours {now.ours}"
+    )
+    lower = "lower POSTGRES_POOL_MAX, or raise max_connections (give the tasks with --tasks)"
+    if need > now.available:
+        cause = "at full load the pools ask for more connections than the server gives"
+        return fail(CONNECTIONS, found, cause, lower)
+    if now.used > NEARLY_FULL * now.available:
+        return warn(CONNECTIONS, found, "nearly all connections are taken now", _WHO)
+    if need + others > now.available:
+        return warn(CONNECTIONS, found, "what others hold leaves too few for full pools", _WHO)
+    if not situation.local and 2 * need + others > now.available:
+        cause = "during a deployment both generations run: their full pools would not fit"
+        return warn(CONNECTIONS, found, cause, lower)
+    return ok(CONNECTIONS, found)
+
+
+def _writes(server: Inspection) -> Finding:
+    standby, read_only = server.refuses_writes()
+    if standby:
+        cause = "POSTGRES_HOST leads to a replica or a demoted primary, as after a failover"
+        then = "set POSTGRES_HOST to the writer's endpoint: aws rds describe-db-clusters"
+        return fail(WRITES, "the server is a standby: it takes no writes", cause, then)
+    if read_only:
+        cause = "default_transaction_read_only is on: set for the database, the role or the server"
+        then = 'psql -c "SELECT * FROM pg_db_role_setting"'
+        return fail(WRITES, "transactions are read-only: nothing can be shortened", cause, then)
+    return ok(WRITES, "takes writes")
+
+
+def _clock(ahead: float) -> Finding:
+    direction = "behind" if ahead > 0 else "ahead of"
+    found = f"this machine is {abs(ahead):.3f} s {direction} the database"
+    if abs(ahead) <= CLOCK_WARNS:
+        return ok(CLOCK, found)
+    row = fail if abs(ahead) > CLOCK_FAILS else warn
+    cause = "time synchronisation is off here or there: tokens and log times suffer"
+    return row(CLOCK, found, cause, "chronyc tracking || timedatectl  # on both machines")

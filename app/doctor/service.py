@@ -1,0 +1,99 @@
+"""Whether the service beside us, in the same container or machine, answers its probes."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from app.doctor.findings import Finding, Progress, fail, ok, skip, warn
+from app.doctor.situation import Situation
+
+ALIVE = "service /healthz"
+HEALTH = "service /api/health"
+
+_LOOPBACK = "127.0.0.1"
+_WAIT = 1.8
+_SIGNALS = ("otel_tracing", "otel_metrics", "loki_logging")
+
+
+def check_alive(situation: Situation, progress: Progress) -> Iterator[Finding]:
+    """Ask /healthz, and read which part of the telemetry does not work."""
+    answered = _ask(ALIVE, "/healthz", situation, progress)
+    if isinstance(answered, Finding):
+        yield answered
+        return
+    status, body = answered
+    broken = [name for name in _SIGNALS if body.get(name) and not body.get(f"{name}_works")]
+    found = f"{status}, status {body.get('status')}"
+    if status != http.HTTPStatus.OK or "status" not in body:
+        cause = f"another program has port {situation.settings.port}"
+        yield fail(ALIVE, f"answers {status}, not as our service", cause, _who(situation))
+    elif broken:
+        cause = f"the last export of one worker was not accepted: {', '.join(broken)}"
+        yield warn(ALIVE, found, cause, "the rows collector and loki of this table, then: doctor")
+    else:
+        yield ok(ALIVE, found)
+
+
+def check_health(situation: Situation, progress: Progress) -> Iterator[Finding]:
+    """Ask /api/health, which looks at PostgreSQL and Redis from inside."""
+    answered = _ask(HEALTH, "/api/health", situation, progress)
+    if isinstance(answered, Finding):
+        yield answered
+        return
+    status, body = answered
+    found = f"{status}, postgres {body.get('postgres')}, redis {body.get('redis')}"
+    if "postgres" not in body:
+        cause = f"another program has port {situation.settings.port}"
+        yield fail(HEALTH, f"answers {status}, not as our service", cause, _who(situation))
+    elif not body["postgres"]:
+        cause = "the service cannot use PostgreSQL: the row postgresql says why; if that is ok, "
+        cause += "its environment is older than ours"
+        yield fail(HEALTH, found, cause, situation.restart if not situation.local else "make run")
+    elif not body.get("redis") and situation.settings.redis:
+        cause = "the service cannot use Redis: the row redis says why"
+        yield warn(HEALTH, found, cause, "doctor, after Redis is back")
+    else:
+        yield ok(HEALTH, found)
+
+
+def _ask(
+    row: str, path: str, situation: Situation, progress: Progress
+) -> Finding | tuple[int, dict[str, Any]]:
+    port = situation.settings.port
+    cause = "all its threads are stuck, or it is frozen"
+    progress.at(f"waiting for {path} on port {port}", cause, _dump(situation))
+    # http.client: no proxy of the environment lies between us and loopback.
+    connection = http.client.HTTPConnection(_LOOPBACK, port, timeout=_WAIT)
+    try:
+        connection.request("GET", path)
+        response = connection.getresponse()
+        body = response.read(65_536)
+    except ConnectionRefusedError:
+        return skip(row, f"the service does not run here (port {port})")
+    except TimeoutError:
+        return fail(row, f"no answer on port {port}", cause, _dump(situation))
+    except (OSError, http.client.HTTPException):
+        cause = "it is stopping, or another program has the port"
+        return fail(row, f"port {port} breaks the connection off", cause, _who(situation))
+    finally:
+        connection.close()
+    return response.status, _object(body)
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        parsed = json.loads(body)
+    except ValueError:
+        return {}
+    return parsed if isinstance(parsed, dict) else {}
+
+
+def _who(situation: Situation) -> str:
+    return f"ss -ltnp 'sport = :{situation.settings.port}'"
+
+
+def _dump(situation: Situation) -> str:
+    return "py-spy dump --pid PID  # of a worker" if situation.local else situation.restart
