@@ -87,7 +87,7 @@ class Proxy:
         self.cut()
 
     def delay(self, seconds: float) -> None:
-        """Hold every chunk, in each direction, for so many seconds."""
+        """Hold every chunk, and the end of the stream, in each direction for so many seconds."""
         self._delay_s = seconds
 
     def reset_after(self, count: int) -> None:
@@ -165,6 +165,7 @@ class Proxy:
             passed += len(chunk)
             if answers and self._answer_limit is not None and passed >= self._answer_limit:
                 raise ConnectionResetError
+        await asyncio.sleep(self._delay_s)
         # The end of a server's answers is an answer too.
         if self._mode is not _Mode.HANG or not answers:
             with contextlib.suppress(OSError):
