@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import itertools
 import sys
@@ -15,9 +16,11 @@ CODE = "{:06d}"
 """Codes of the first million generated links."""
 _BATCH = 20_000
 _KEEP_INDEXES = 100_000
-_HOUR_S = 3600
 _PAGES = ("articles", "products/shoes", "docs/reference", "watch", "news/2026")
-_COPY = "COPY urls (id, original_url, created_at, user_id, target_digest) FROM STDIN WITH (FORMAT BINARY)"
+_COPY = (
+    "COPY urls (id, original_url, created_at, user_id, target_digest)"
+    " FROM STDIN WITH (FORMAT BINARY)"
+)
 
 Progress = Callable[[int, int], None]
 
@@ -76,11 +79,9 @@ def fill(
 
 
 def _rows(links: int, owners: int) -> Iterator[tuple[object, ...]]:
-    import datetime  # noqa: PLC0415
-
-    first = datetime.datetime(2024, 1, 1)  # noqa: DTZ001  # the column has no zone and is in UTC
+    first = dt.datetime(2024, 1, 1)  # noqa: DTZ001  # the column has no zone and is in UTC
     ids = [owner(number) for number in range(owners)]
-    second = datetime.timedelta(seconds=5)
+    second = dt.timedelta(seconds=5)
     for number in range(links):
         url = target(number)
         whose = ids[number // 2 % owners] if number % 2 else None

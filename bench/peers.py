@@ -17,8 +17,10 @@ from local.ports import LOOPBACK
 ACCEPTS = "accepts"
 HANGS = "hangs"
 REFUSES = "refuses"
+SLOW = "slow"
 LOKI_PATH = "/loki/api/v1/push"
 _HANG_S = 600.0
+_SLOW_S = 1.5
 
 
 class Peers:
@@ -65,6 +67,8 @@ class _Handler(BaseHTTPRequestHandler):
         mood = self.server.mood
         if mood == HANGS:
             time.sleep(_HANG_S)
+        if mood == SLOW:
+            time.sleep(_SLOW_S)
         lines = self.path == LOKI_PATH
         if mood == ACCEPTS and lines:
             streams = json.loads(gzip.decompress(body))["streams"]

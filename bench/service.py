@@ -44,12 +44,12 @@ class Service:
         """Start; RuntimeError with what it said if it does not answer within 30 s."""
         # What is logged goes down a pipe, as it does in a container.
         self._drain = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)  # noqa: S607
-        assert self._drain.stdin is not None  # noqa: S101
-        self._errors = TemporaryFile()  # noqa: SIM115  # as long as the service
+        assert self._drain.stdin is not None
+        self._errors = TemporaryFile()
         began = time.monotonic()
         self._process = Process(
             [sys.executable, "-m", "gunicorn", "app.wsgi:app"],
-            stdout=self._drain.stdin,  # type: ignore[arg-type]
+            stdout=self._drain.stdin,
             stderr=self._errors,
             env=self._environment,
             cwd=Path(ROOT),

@@ -61,7 +61,7 @@ class Subject:
         self._connection, theirs = context.Pipe()
         # What is logged goes down a pipe, as it does in a container.
         self._drain = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)  # noqa: S607
-        assert self._drain.stdin is not None  # noqa: S101
+        assert self._drain.stdin is not None
         self._process = context.Process(
             target=_serve, args=(self._spec, theirs, os.getpid()), daemon=True
         )
@@ -77,6 +77,12 @@ class Subject:
         theirs.close()
         self._connection.recv()
         return self
+
+    def log(self, lines: int) -> float:
+        """Return the seconds of its own CPU that a thread spends on a line with seven fields."""
+        self._connection.send((lines, False))
+        taken: float = self._connection.recv()
+        return taken
 
     def run(self, calls: Sequence[Call], *, keep: bool = False) -> Taken:
         """Answer the calls one after another."""
@@ -104,6 +110,9 @@ def _serve(spec: Spec, connection: Connection, parent: int) -> None:
             calls, keep = connection.recv()
         except (EOFError, OSError):
             break
+        if isinstance(calls, int):
+            connection.send(_log(calls))
+            continue
         bodies = []
         began = time.process_time()
         for call in calls:
@@ -114,6 +123,25 @@ def _serve(spec: Spec, connection: Connection, parent: int) -> None:
         cpu = time.process_time() - began
         connection.send(Taken(cpu / len(calls), _resident(), tuple(bodies)))
     os._exit(0)
+
+
+def _log(lines: int) -> float:
+    log = logging.getLogger("bench")
+    fields = {
+        "owner": "00000000-0000-0000-0000-000000000001",
+        "code": "aB3xY9",
+        "attempt": 1,
+        "cache_hit": True,
+        "waited_ms": 1.234,
+        "outcome": "created",
+        "bytes": 4711,
+    }
+    began = time.thread_time()
+    for _ in range(lines):
+        log.info("A line like others", extra=fields)
+    taken = time.thread_time() - began
+    _flush()
+    return taken / lines
 
 
 def _resident() -> int:

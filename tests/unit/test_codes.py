@@ -34,7 +34,12 @@ def test_the_whole_alphabet_is_used() -> None:
 
 def test_characters_come_from_the_cryptographic_source(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
-    monkeypatch.setattr(secrets, "randbelow", lambda count: asked.append(count) or 0)
+
+    def first(count: int) -> int:
+        asked.append(count)
+        return 0
+
+    monkeypatch.setattr(secrets, "randbelow", first)
 
     assert codes.generate() == "aaaaaa"
     assert asked == [62**6]

@@ -1,0 +1,46 @@
+"""`python -m bench` is `make bench`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from bench import cpu, growth, outages, running
+from bench.stores import ROOT, Stores, stores
+from bench.table import MISSED, Row, render, write
+
+RESULTS = ROOT / "bench" / "results"
+_GROWTH = 1_000_000
+
+Part = Callable[[Stores], list[Row]]
+PARTS: dict[str, Part] = {
+    "cpu": lambda made: cpu.rows(cpu.measure(made)),
+    "growth": lambda made: growth.rows(made, _GROWTH),
+    "line": lambda made: [running.line(made)],
+    "start": lambda made: [running.start(made)],
+    "memory": running.memory,
+    "outages": outages.measure,
+}
+
+
+def main() -> int:
+    """Measure, print the table, write it as JSON; status 1 if a budget was missed."""
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="only these parts")
+    wanted = parser.parse_args().parts or list(PARTS)
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder, stores(Path(folder)) as made:
+        for name in wanted:
+            print(f"Measuring: {name}", file=sys.stderr, flush=True)
+            rows += PARTS[name](made)
+    print(render(rows))
+    if wanted == list(PARTS):
+        write(RESULTS / "bench.json", rows)
+    return int(any(row.verdict == MISSED for row in rows))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
