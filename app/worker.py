@@ -17,6 +17,7 @@ import time
 from typing import Any
 
 from gunicorn import util
+from gunicorn.http import errors
 
 from app.raw_answers import INTERNAL_ERROR, answer_to, new_request_id
 from app.receiver import Receiver
@@ -126,6 +127,16 @@ class Worker(Receiver):
             self.log.warning("Invalid request: %s", type(exc).__name__, extra=extra)
         with contextlib.suppress(Exception):
             util.write_nonblock(client, answer.encode(request_id))
+
+    def _keepalive_after(self, conn: Any, keepalive: bool) -> bool:  # gunicorn's
+        """Tell whether the connection can serve on; one request never gets a second answer.
+
+        A proxy would take an answer about the unread body for that of its next request.
+        """
+        try:
+            return bool(super()._keepalive_after(conn, keepalive))
+        except errors.ParseException:
+            return False
 
     def _accept_queued(self) -> None:
         """Take what the kernel has accepted for us: closing the last listener would reset it."""

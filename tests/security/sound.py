@@ -37,8 +37,8 @@ class Volume:
     """For each kind of broken HTTP."""
 
 
-QUICK = Volume("quick", operations=12, inputs=250, wire=120)
-LONG = Volume("long", operations=350, inputs=1600, wire=900)
+QUICK = Volume("quick", operations=12, inputs=300, wire=150)
+LONG = Volume("long", operations=300, inputs=1600, wire=1500)
 volumes = pytest.mark.parametrize(
     "volume",
     [QUICK, pytest.param(LONG, marks=(pytest.mark.long, pytest.mark.timeout(1800)))],
