@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 MASK = "***"
@@ -44,6 +45,11 @@ def redact_field(name: str, value: Any) -> Any:
     """Mask the whole value of a field with a secret's name; else redact its text."""
     if isinstance(value, (int, float, bool)) or value is None:
         return value
-    if _SECRET_NAME.search(name):
+    if _is_secret(name):
         return MASK
     return redact(value) if isinstance(value, str) else value
+
+
+@lru_cache(maxsize=1024)  # names of fields stand in the code: few, and the same in every line
+def _is_secret(name: str) -> bool:
+    return _SECRET_NAME.search(name) is not None
