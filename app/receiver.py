@@ -7,8 +7,8 @@ Here the main loop receives, and a thread gets the connection when a whole reque
 * Connections without a request are idle ones, closed after `keepalive`; when connections become
   scarce the one idle for longest makes room, as in nginx.
 * A request that is not complete after READ_WAIT is answered 408.
-* What is too long to hold, or chunked, is read by its thread, which waits for a tenth of that
-  while other requests wait for a thread.
+* What is too long to hold is read by its thread, which waits for a tenth of that while other
+  requests wait for a thread.
 * No free file descriptor: wait for one, instead of ending the worker.
 
 No TLS: it ends at the balancer.
@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import re
 import socket
 import threading
 import time
@@ -29,39 +28,19 @@ from typing import Any
 from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
+from app.framing import HELD, is_complete
 from app.raw_answers import TIMEOUT, new_request_id
 
 READ_WAIT = 10.0
 """Seconds for a client to send a whole request."""
 CONTENDED_READ_WAIT = 1.0
 """Seconds for which a thread waits for a client while other requests wait for a thread."""
-HELD = 32 * 1024
-"""Bytes of a request that are received without a thread; links' bodies are shorter."""
 SPARE_CONNECTIONS = 8
 """Idle connections make room when so few more can be accepted."""
 _DESCRIPTOR_WAIT = 0.05
 _COMPLAINT_INTERVAL = 60.0
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _GONE = frozenset({errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK})
-
-_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,18})[ \t]*\r\n")
-
-
-def is_complete(received: bytes | bytearray) -> bool:
-    """Tell whether a thread can take over: the request is whole, or not ours to wait for."""
-    if len(received) >= HELD:
-        return True
-    end = received.find(b"\r\n\r\n")
-    if end < 0:
-        return False
-    head = received[: end + 2].lower()
-    # Without a length it is chunked or has no body; who expects "100 Continue" waits for us.
-    if b"\r\ncontent-length:" not in head or b"\r\nexpect:" in head:
-        return True
-    length = _LENGTH.search(head)
-    if length is None:
-        return True
-    return len(received) >= end + 4 + min(int(length[1]), HELD)
 
 
 class _Unreader(SocketUnreader):  # type: ignore[misc]
