@@ -1,0 +1,127 @@
+"""No statement of the service reads or sorts a whole table, however many links there are."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from app.config import postgres_from_env
+from app.storage import links, users
+from app.storage.database import connection_arguments
+from app.storage.statements import Statement
+from bench.links import code, fill, owner, target
+from tests.harness.servers import Database, Databases
+
+LINKS = 60_000
+OWNERS = 600
+BUSY_OWNER = owner(0)
+TARGET: dict[str, object] = {
+    "code": "aB3xY9",
+    "url": "https://example.org/new",
+    "digest": b"\x01" * 32,
+}
+KNOWN: dict[str, object] = {"code": code(7), "url": target(7), "digest": b"\x02" * 32}
+
+STATEMENTS: dict[str, tuple[Statement, dict[str, object]]] = {
+    "resolve": (links._SELECT_TARGET, {"code": code(4711)}),
+    "resolve, no link": (links._SELECT_TARGET, {"code": "zzzzzz"}),
+    "create": (links._INSERT_ANONYMOUS, TARGET),
+    "create, code taken": (links._INSERT_ANONYMOUS, KNOWN),
+    "create, owned": (links._INSERT_OWNED, {**TARGET, "owner": owner(3)}),
+    "list": (links._SELECT_OWNED, {"owner": owner(3), "limit": 10_000}),
+    "list, many links": (links._SELECT_OWNED, {"owner": BUSY_OWNER, "limit": 10_000}),
+    "log in": (users._SELECT_CREDENTIALS, {"email": "User-3@example.com"}),
+    "sign up": (users._INSERT, {"username": "a", "email": "a@e.com", "password_hash": "x"}),
+    "address taken": (users._EMAIL_TAKEN, {"email": "User-3@example.com"}),
+}
+
+
+@pytest.fixture(scope="module")
+def filled(databases: Databases) -> Iterator[Database]:
+    """Make a database with links as they are in production: most users have few, one has many."""
+    with databases.migrated() as database:
+        with database.connect() as connection:
+            fill(connection, LINKS, owners=OWNERS)
+            connection.execute(
+                "UPDATE urls SET user_id = %s WHERE id IN"
+                " (SELECT id FROM urls WHERE user_id IS NOT NULL ORDER BY id LIMIT 5000)",
+                (BUSY_OWNER,),
+            )
+            connection.execute("VACUUM (ANALYZE) urls")
+        yield database
+
+
+@pytest.fixture
+def connection(filled: Database) -> Iterator[psycopg.Connection]:
+    """Connect as the service does; what a statement writes is undone."""
+    settings = postgres_from_env({"ENV": "local", **filled.environment})
+    with psycopg.connect(**connection_arguments(settings)) as connection:
+        connection.execute("BEGIN")
+        yield connection
+        connection.execute("ROLLBACK")
+
+
+@pytest.mark.parametrize("generic", [False, True], ids=["custom plan", "generic plan"])
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_a_statement_goes_by_an_index(
+    connection: psycopg.Connection, name: str, generic: bool
+) -> None:
+    statement, parameters = STATEMENTS[name]
+
+    nodes = list(_nodes(_plan(connection, statement, parameters, generic=generic)))
+
+    scanned = [node for node in nodes if node["Node Type"] == "Seq Scan"]
+    assert scanned == []
+    # A few rows of one owner may be sorted, never what a table holds.
+    assert [node for node in nodes if "Sort" in node["Node Type"] and _rows(node) > 10_000] == []
+    # Rows that were read to be thrown away grow with the table.
+    assert sum(node.get("Rows Removed by Filter", 0) for node in nodes) <= 1
+
+
+def test_the_list_of_an_owner_with_many_links_reads_no_more_than_it_gives(
+    connection: psycopg.Connection,
+) -> None:
+    statement, _ = STATEMENTS["list"]
+
+    plan = _plan(connection, statement, {"owner": BUSY_OWNER, "limit": 50}, generic=False)
+
+    assert plan["Actual Rows"] == 50
+    assert max(_rows(node) for node in _nodes(plan)) <= 51
+
+
+def test_the_check_finds_a_scan_and_a_filter(connection: psycopg.Connection) -> None:
+    statement = Statement("SELECT id FROM urls WHERE original_url = %(url)s")
+
+    nodes = list(_nodes(_plan(connection, statement, {"url": "x"}, generic=False)))
+
+    assert "Seq Scan" in {node["Node Type"] for node in nodes}
+    assert sum(node.get("Rows Removed by Filter", 0) for node in nodes) > 1
+
+
+def _plan(
+    connection: psycopg.Connection,
+    statement: Statement,
+    parameters: dict[str, object],
+    *,
+    generic: bool,
+) -> dict[str, Any]:
+    """Run the statement as the service prepares it, and return its plan."""
+    mode = "force_generic_plan" if generic else "force_custom_plan"
+    connection.execute(f"SET LOCAL plan_cache_mode = {mode}".encode())
+    explained = f"EXPLAIN (ANALYZE, FORMAT JSON) {statement.text}"
+    cursor = psycopg.RawCursor(connection)
+    row = cursor.execute(explained, statement.values(parameters), prepare=True).fetchone()
+    assert row is not None
+    plan: dict[str, Any] = row[0][0]["Plan"]
+    return plan
+
+
+def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for inner in plan.get("Plans", ()):
+        yield from _nodes(inner)
+
+
+def _rows(node: dict[str, Any]) -> float:
+    return float(node["Actual Rows"] * node["Actual Loops"])
