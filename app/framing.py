@@ -9,7 +9,7 @@ HELD = 32 * 1024
 
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,18})[ \t]*\r\n")
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding:[ \t]*chunked[ \t]*\r\n")
-_REQUEST_LINE = re.compile(rb"(?:\r\n)*[!-~]{1,32} [^\r\n]+ HTTP/1\.[01]\r\n")
+_REQUEST_LINE = re.compile(rb"[!-~]{1,32} [^\r\n]+ HTTP/1\.[01]\r\n")
 _CHUNK_SIZE = re.compile(rb"[0-9a-fA-F]{1,8}")
 _LONGEST_CHUNK_LINE = 256
 
@@ -24,7 +24,9 @@ def is_complete(received: bytes | bytearray) -> bool:
         return True
     end = received.find(b"\r\n\r\n")
     if end < 0:
-        return b"\r\n" in received and not _REQUEST_LINE.match(received)
+        # RFC 9112, section 2.2: empty lines may come first.
+        begun = received.lstrip(b"\r\n")
+        return b"\r\n" in begun and not _REQUEST_LINE.match(begun)
     head = received[: end + 2].lower()
     if b"\r\nexpect:" in head:
         return True

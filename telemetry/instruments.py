@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import psutil
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
@@ -56,6 +56,17 @@ def observe_exports(meter: Meter, signals: Iterable[Signal]) -> None:
     )
     meter.create_observable_counter(
         "telemetry.spans", [spans], "{span}", "Spans handed to the exporter by outcome."
+    )
+
+
+def observe_stdout(meter: Meter, unwritten: Callable[[], int]) -> None:
+    """Report how many lines standard output did not take."""
+
+    def lines(_: CallbackOptions) -> Iterable[Observation]:
+        return [Observation(unwritten())]
+
+    meter.create_observable_counter(
+        "telemetry.stdout.lines.unwritten", [lines], "{line}", "Log lines that stdout did not take."
     )
 
 

@@ -25,6 +25,11 @@ class LogPipeline:
         self._queue = queue
         self._completed_wanted = config.log_level <= logging.INFO
 
+    @property
+    def unwritten(self) -> int:
+        """How many lines standard output did not take."""
+        return self._stdout.failed
+
     def record(self, record: logging.LogRecord) -> None:
         """Log what a logger was given."""
         self._out(self._renderer.record(record))

@@ -19,11 +19,16 @@ class Stdout:
 
     def __init__(self, descriptor: int = _STDOUT) -> None:
         self._descriptor = descriptor
+        self._torn = False
         self.failed = 0
 
     def write(self, line: Line) -> None:
         """Write the line and its end; never raise."""
         data = line.json + b"\n"
+        if self._torn:
+            # A full disk takes the beginning of a line, of ours or of another process: this one
+            # must not be glued to it.
+            data = b"\n" + data
         try:
             written = os.write(self._descriptor, data)
             while written < len(data):
@@ -31,6 +36,9 @@ class Stdout:
                 written = self._write_rest(data)
         except OSError:
             self.failed += 1
+            self._torn = True
+        else:
+            self._torn = False
 
     def _write_rest(self, data: bytes) -> int:
         try:

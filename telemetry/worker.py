@@ -67,6 +67,7 @@ class WorkerTelemetry:
         self.metering = otel.Metering(config, config.signal_endpoint("metrics"), described)
         meter = self.metering.provider.get_meter("telemetry")
         instruments.observe_process(meter)
+        instruments.observe_stdout(meter, lambda: self.pipeline.unwritten)
         if self.tracing:
             instruments.observe_exports(meter, [self.tracing.signal, self.metering.signal])
         if self.shipper:
@@ -110,7 +111,7 @@ class WorkerTelemetry:
 
     def losses(self) -> dict[str, int]:
         """Count what was given up, by kind and reason, since the start."""
-        lost: dict[str, int] = {}
+        lost = {"log lines, stdout": self.pipeline.unwritten}
         if self.tracing:
             lost["spans"] = self.tracing.signal.lost()
         if self.metering:
