@@ -30,7 +30,11 @@ def main() -> int:
     """Measure, print the table, write it as JSON; status 1 if a budget was missed."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="only these parts")
-    wanted = parser.parse_args().parts or list(PARTS)
+    parser.add_argument("--links", type=int, help="growth with so many links")
+    given = parser.parse_args()
+    wanted = given.parts or list(PARTS)
+    if given.links:
+        PARTS["growth"] = lambda made: growth.rows(made, given.links)
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, stores(Path(folder)) as made:
         for name in wanted:
@@ -39,6 +43,8 @@ def main() -> int:
     print(render(rows))
     if wanted == list(PARTS):
         write(RESULTS / "bench.json", rows)
+    elif given.links == growth.MANY:
+        write(RESULTS / "growth.json", rows)
     return int(any(row.verdict == MISSED for row in rows))
 
 

@@ -25,6 +25,7 @@ OWNERS_PER = 50
 _ROUNDS = 12
 _ASKED = 250
 _BUDGET = 1.2
+_MIB = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -47,10 +48,19 @@ def rows(made: Stores, many: int) -> list[Row]:
                     if number:
                         key = piece, table.links
                         best[key] = min(seconds, best.get(key, seconds))
+        with made.postgresql.connect(_name(many)) as connection:
+            weighed = weights(connection)
     return [
         _row(piece, best[piece, FEW] * 1e6, best[piece, many] * 1e6, many)
         for piece in ("resolve from PostgreSQL", "create", "a user's list")
+    ] + [
+        Row(f"A million links: {name}", f"{size * 1e6 / _MIB:.0f} MiB")
+        for name, size in weighed.items()
     ]
+
+
+def _name(links: int) -> str:
+    return f"links_{links}"
 
 
 def _row(piece: str, few: float, many: float, links: int) -> Row:
@@ -65,7 +75,7 @@ def _row(piece: str, few: float, many: float, links: int) -> Row:
 
 
 def _open(made: Stores, links: int, stack: ExitStack) -> _Table:
-    name = f"links_{links}"
+    name = _name(links)
     made.create_database(name)
     began = time.monotonic()
     with made.postgresql.connect(name) as connection:

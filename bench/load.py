@@ -1,0 +1,197 @@
+"""`make bench-load`: the running service under wrk, with 1, 2 and 4 workers, well and ill."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from bench import picture
+from bench.links import code, fill
+from bench.peers import HANGS, REFUSES, Peers
+from bench.service import Service
+from bench.stores import ROOT, Stores, stores
+from bench.table import write_json
+from bench.wrk import Load, drive, wrk
+
+RESULTS = ROOT / "bench" / "results"
+PICTURE = ROOT / "docs" / "performance.svg"
+SECONDS = 5.0
+CONNECTIONS = 16
+STEPS = (1, 2, 4, 8, 16, 32, 64)
+LINKS = 50_000
+_MIB = 1 << 20
+
+# One link over and over is what a cache is for; `cold` asks all over the table.
+_SCRIPTS = {
+    "resolve": 'request = function() return wrk.format("GET", "/api/{hot}") end',
+    "redirect": 'request = function() return wrk.format("GET", "/{hot}") end',
+    "cold": """
+        request = function()
+          return wrk.format("GET", string.format("/api/%06d", math.random(0, {links} - 1)))
+        end""",
+    "create": """
+        local thread = 0
+        function setup(t) t:set("number", thread); thread = thread + 1 end
+        local count, start = 0, os.time()
+        function request()
+          count = count + 1
+          local body = string.format('{{"url":"https://example.org/%d/%d/%d/{run}"}}',
+            start, number, count)
+          return wrk.format("POST", "/api/", {{["Content-Type"] = "application/json"}}, body)
+        end""",
+}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One line of the result."""
+
+    what: str
+    signals: str
+    workers: int
+    threads: int
+    connections: int
+    load: Load
+    resident: float
+    """MiB of all workers."""
+
+    def text(self) -> str:
+        """Return the line of the Markdown table."""
+        load = self.load
+        return (
+            f"| {self.what} | {self.signals} | {self.workers}×{self.threads} | {self.connections} "
+            f"| {load.rate:,.0f} | {load.p50:.1f} | {load.p99:.1f} | {load.errors} "
+            f"| {self.resident:.0f} |"
+        )
+
+
+HEAD = (
+    "| What | Signals | Workers×threads | Connections "
+    "| Requests/s | p50 ms | p99 ms | Errors | MiB |\n"
+    "|---|---|---|---|---|---|---|---|---|"
+)
+
+
+class Bench:
+    """The measurements; each one prints its line at once."""
+
+    def __init__(self, made: Stores, folder: Path, seconds: float) -> None:
+        self._stores = made
+        self._folder = folder
+        self._seconds = seconds
+        self._runs = 0
+        self.measured: list[Measured] = []
+
+    @contextmanager
+    def service(self, signals: str, workers: int, threads: int) -> Iterator[Service]:
+        """Run the service with `on`, `off`, or one of the faults."""
+        with ExitStack() as stack:
+            settings = self._stores.environment()
+            if signals == "collector hangs":
+                settings |= self._mixed(stack, HANGS, 0)
+            elif signals == "Loki refuses":
+                settings |= self._mixed(stack, REFUSES, 1)
+            elif signals != "off":
+                settings |= stack.enter_context(Peers()).environment
+            if signals == "on, Redis away":
+                settings["REDIS_ADDR"] = "127.0.0.1:1"
+            yield stack.enter_context(Service(settings, workers=workers, threads=threads))
+
+    def _mixed(self, stack: ExitStack, mood: str, place: int) -> dict[str, str]:
+        well = stack.enter_context(Peers()).environment
+        name = ("OTEL_EXPORTER_OTLP_ENDPOINT", "LOKI_ENDPOINT")[place]
+        return {**well, name: stack.enter_context(Peers(mood)).environment[name]}
+
+    def run(
+        self,
+        service: Service,
+        what: str,
+        signals: str,
+        shape: tuple[int, int],
+        connections: int = CONNECTIONS,
+    ) -> Measured:
+        """Drive one kind of request and note what came of it."""
+        self._runs += 1
+        script = self._folder / f"{what}-{self._runs}.lua"
+        script.write_text(_SCRIPTS[what].format(hot=code(1), links=LINKS, run=self._runs))
+        drive(service.url, script, connections=connections, seconds=1)
+        if what == "create":
+            script.write_text(_SCRIPTS[what].format(run=f"{self._runs}-"))
+        load = drive(service.url, script, connections=connections, seconds=self._seconds)
+        resident = sum(service.resident()) / _MIB
+        measured = Measured(what, signals, *shape, connections, load, resident)
+        self.measured.append(measured)
+        print(measured.text(), flush=True)
+        return measured
+
+
+def workers_and_signals(bench: Bench) -> None:
+    """1, 2 and 4 workers; everything on, everything off."""
+    for workers in (1, 2, 4):
+        for signals in ("off", "on"):
+            with bench.service(signals, workers, 4) as service:
+                for what in ("resolve", "redirect", "cold", "create"):
+                    bench.run(service, what, signals, (workers, 4))
+
+
+def faults(bench: Bench) -> None:
+    """What must not be felt."""
+    for signals in ("on", "on, Redis away", "collector hangs", "Loki refuses"):
+        with bench.service(signals, 2, 4) as service:
+            for what in ("resolve", "create"):
+                bench.run(service, what, signals, (2, 4))
+
+
+def threads(bench: Bench) -> None:
+    """How many threads a worker serves best with."""
+    for count in (1, 2, 3, 4, 6, 8):
+        with bench.service("on", 2, count) as service:
+            for what in ("resolve", "cold", "create"):
+                bench.run(service, what, "on", (2, count))
+
+
+def steps(bench: Bench) -> list[Measured]:
+    """Throughput and p99 against load."""
+    taken = []
+    with bench.service("on", 2, 4) as service:
+        for what in ("resolve", "create"):
+            taken += [bench.run(service, what, "on", (2, 4), count) for count in STEPS]
+    return taken
+
+
+def main() -> int:
+    """Measure what was asked for, print it, keep it as JSON and as a picture."""
+    parser = argparse.ArgumentParser(prog="make bench-load", description=__doc__)
+    parts = {"workers": workers_and_signals, "faults": faults, "threads": threads, "steps": steps}
+    parser.add_argument("parts", nargs="*", choices=[*parts, []])
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="for each measurement")
+    given = parser.parse_args()
+    if wrk() is None:
+        print(
+            "make bench-load needs wrk: apt-get install wrk, or brew install wrk", file=sys.stderr
+        )
+        return 2
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-") as folder,
+        stores(Path(folder)) as made,
+        made.postgresql.connect() as connection,
+    ):
+        fill(connection, LINKS, owners=1000)
+        print(HEAD, flush=True)
+        for name in given.parts or parts:
+            bench = Bench(made, Path(folder), given.seconds)
+            parts[name](bench)
+            lines = [asdict(measured) for measured in bench.measured]
+            write_json(RESULTS / f"load-{name}.json", lines)
+            if name == "steps":
+                picture.draw(PICTURE, bench.measured)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
