@@ -96,8 +96,9 @@ def _read_clocks(path: Path) -> dict[str, int]:
         if not isinstance(node, ast.Assign) or not isinstance(node.value, ast.Constant):
             continue
         for target in node.targets:
-            if isinstance(target, ast.Name) and target.id in CLOCKS:
-                clocks[target.id] = int(node.value.value)  # type: ignore[arg-type]
+            value = node.value.value
+            if isinstance(target, ast.Name) and target.id in CLOCKS and isinstance(value, int):
+                clocks[target.id] = value
     return clocks
 
 

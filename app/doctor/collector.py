@@ -29,6 +29,8 @@ METRICS = "collector metrics"
 METRIC = "shortener.doctor.runs"
 GRPC_PORT = 4317
 
+_SETTING = "OTEL_EXPORTER_OTLP_ENDPOINT"
+
 
 class _Session(requests.Session):
     """Keeps what came of the one request; the exporters would tell no more than "failed"."""
@@ -65,8 +67,8 @@ def check_metrics(situation: Situation, progress: Progress) -> Iterator[Finding]
 
 def _export(row: str, situation: Situation, progress: Progress) -> Finding:
     peer = collector(situation)
-    if situation.wrong("OTEL_"):
-        return skip(row, f"{', '.join(situation.wrong('OTEL_'))} is wrong, see configuration")
+    if situation.wrong(_SETTING):
+        return skip(row, f"{_SETTING} cannot be used, see configuration")
     if peer is None:
         return _unconfigured(row, situation)
     signal = "traces" if row == TRACES else "metrics"
@@ -87,12 +89,10 @@ def _export(row: str, situation: Situation, progress: Progress) -> Finding:
 
 def _unconfigured(row: str, situation: Situation) -> Finding:
     if situation.local:
-        return skip(row, "OTEL_EXPORTER_OTLP_ENDPOINT is not set")
+        return skip(row, f"{_SETTING} is not set")
     cause = "nobody sees what the service does"
-    then = "set OTEL_EXPORTER_OTLP_ENDPOINT in task-definition.json, release"
-    return warn(
-        row, "OTEL_EXPORTER_OTLP_ENDPOINT is not set (or OTEL_SDK_DISABLED is)", cause, then
-    )
+    then = f"set {_SETTING} in task-definition.json, release"
+    return warn(row, f"{_SETTING} is not set, or OTEL_SDK_DISABLED is", cause, then)
 
 
 def _judge(row: str, session: _Session, peer: Peer, signal: str) -> Finding:

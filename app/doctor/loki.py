@@ -14,7 +14,7 @@ import requests
 
 from app.doctor.findings import Finding, Progress, fail, ok, skip, warn
 from app.doctor.http_answers import REQUEST_WAIT, advice_for, failure, reach_for
-from app.doctor.network import Peer, Unreachable
+from app.doctor.network import Peer, Unreachable, is_http_url
 from app.doctor.peers import loki
 from app.doctor.situation import Situation
 from telemetry.lines import Renderer
@@ -33,7 +33,7 @@ _API_PATH = re.compile(r"/loki/api/v1(/[a-z_]*)?/*$|/+$")
 
 def check_loki(situation: Situation, progress: Progress) -> Iterator[Finding]:
     """Push one line; where a query address is given, wait until it is found."""
-    query_url = situation.options.loki_query_url or situation.environment.text("LOKI_QUERY_URL")
+    query_url = situation.loki_query_url
     wrong = situation.wrong("LOKI_")
     url, peer = situation.config.loki_endpoint, loki(situation)
     if wrong:
@@ -105,7 +105,7 @@ def _labels(situation: Situation) -> dict[str, str]:
 
 
 def _search(url: str, mark: str, situation: Situation, progress: Progress) -> Finding:
-    if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname:
+    if not is_http_url(url):
         cause = "such as http://loki:3100"
         return fail(QUERY, "LOKI_QUERY_URL is no http or https URL", cause, "doctor --help")
     peer = loki(situation, url)

@@ -107,6 +107,15 @@ def address_of(url: str) -> tuple[str, int]:
     return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
 
 
+def is_http_url(url: str) -> bool:
+    """Tell whether the URL is one that can be asked."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port out of range
+        return False
+
+
 def is_address(host: str) -> bool:
     """Tell whether the host needs no name server: an IP address, or a socket's folder."""
     try:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from app.doctor.findings import Check, Finding, Progress, ok
-from app.doctor.network import Peer, Unreachable, address_of, is_address, resolve
+from app.doctor.network import Peer, Unreachable, address_of, is_address, is_http_url, resolve
 from app.doctor.situation import Situation
 
 _OBSERVABILITY = (
@@ -65,6 +65,8 @@ def loki(situation: Situation, url: str | None = None) -> Peer | None:
 def names(situation: Situation) -> list[Check]:
     """Return one check of the DNS for each configured host that needs it."""
     peers = [postgresql(situation), redis(situation), collector(situation), loki(situation)]
+    if situation.loki_query_url and is_http_url(situation.loki_query_url):
+        peers.append(loki(situation, situation.loki_query_url))
     by_host = {peer.host: peer for peer in reversed(peers) if peer and _is_known(peer, situation)}
     return [
         Check((f"dns {host}",), partial(_check_name, peer))

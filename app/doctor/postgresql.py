@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import psycopg
 
 from app.doctor.findings import Advice, Finding, Progress, fail, ok, skip, warn
-from app.doctor.network import Unreachable, reach
+from app.doctor.network import Peer, Unreachable, reach
 from app.doctor.peers import postgresql
 from app.doctor.situation import Situation
 from app.storage.causes import database_cause
@@ -19,6 +19,7 @@ ROWS = ("postgresql", "schema", "connections", "writes", "clock")
 REACHABLE, SCHEMA, CONNECTIONS, WRITES, CLOCK = ROWS
 OLDEST_SUPPORTED = 14
 """PostgreSQL's major version; older ones get no fixes (versioning policy)."""
+_NEEDED = tuple(f"POSTGRES_{name}" for name in ("HOST", "PORT", "PASSWORD", "SSLMODE"))
 CLOCK_WARNS = 1.0
 CLOCK_FAILS = 5.0
 """Seconds; a JWT is refused before its nbf, Loki refuses lines ahead of its time."""
@@ -53,7 +54,7 @@ _CAUSES: tuple[tuple[tuple[str, ...], str, str], ...] = (
 
 def check_postgresql(situation: Situation, progress: Progress) -> Iterator[Finding]:
     """Connect once, as the service does, and ask."""
-    wrong = situation.wrong("POSTGRES_")
+    wrong = situation.wrong(*_NEEDED)
     if wrong:
         yield skip(REACHABLE, f"{', '.join(wrong)} cannot be used, see configuration")
         return
@@ -68,16 +69,33 @@ def check_postgresql(situation: Situation, progress: Progress) -> Iterator[Findi
             cause = "the server is overloaded, or a lock holds the catalogue"
             progress.at(f"asking {peer.shown}", cause, _WHO)
             yield _version(server, situation, f"{peer.shown}, connected in {took * 1000:.0f} ms")
-            yield _schema(server, situation)
-            yield _connections(server.connections(), situation)
-            yield _writes(server)
-            yield _clock(server.clock_offset())
+            yield from _ask(server, situation, peer)
     except Unreachable as error:
         yield error.finding(REACHABLE)
     except psycopg.Error as error:
-        found = database_cause(error)
-        advice = _advice(found, situation, peer.start)
-        yield fail(REACHABLE, f"{peer.shown}: {found}", advice.cause, advice.next)
+        yield _refused(REACHABLE, error, situation, peer)
+
+
+def _ask(server: Inspection, situation: Situation, peer: Peer) -> Iterator[Finding]:
+    questions: dict[str, Callable[[], Finding]] = {
+        SCHEMA: lambda: _schema(server, situation),
+        CONNECTIONS: lambda: _connections(server.connections(), situation),
+        WRITES: lambda: _writes(server),
+        CLOCK: lambda: _clock(server.clock_offset()),
+    }
+    for row, question in questions.items():
+        try:
+            yield question()
+        except psycopg.Error as error:
+            yield _refused(row, error, situation, peer)
+            if server.closed:
+                return
+
+
+def _refused(row: str, error: psycopg.Error, situation: Situation, peer: Peer) -> Finding:
+    found = database_cause(error)
+    advice = _advice(found, situation, peer.start)
+    return fail(row, f"{peer.shown}: {found}", advice.cause, advice.next)
 
 
 def _advice(found: str, situation: Situation, start: str) -> Advice:

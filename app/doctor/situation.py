@@ -69,6 +69,11 @@ class Situation:
         return self.config.cluster_name or "tinyurl-prod"
 
     @property
+    def loki_query_url(self) -> str | None:
+        """Where Loki answers queries; not checked yet."""
+        return self.options.loki_query_url or self.environment.text("LOKI_QUERY_URL")
+
+    @property
     def restart(self) -> str:
         """The command that gives new tasks the secrets of now."""
         return (

@@ -30,6 +30,7 @@ _BY_TEXT = (
     ("name resolution", "the host name cannot be resolved"),
     ("no address associated", "the host name cannot be resolved"),
     ("too many clients", "the server has no connection left"),
+    ("too many connections", "the server has no connection left"),
     ("remaining connection slots", "the server has no connection left"),
     ("password authentication failed", "the user or the password was refused"),
     ("no password supplied", "the user or the password was refused"),
@@ -48,6 +49,15 @@ _BY_TEXT = (
     ("closed", "the connection broke"),
 )
 
+_BY_KIND: tuple[tuple[type[Exception], str], ...] = (
+    (redis.TimeoutError, "no answer in time"),
+    (redis.AuthenticationError, "the password was refused, or is missing"),
+    (redis.BusyLoadingError, "the server is starting"),
+    (redis.OutOfMemoryError, "the server is out of memory"),
+    (redis.ReadOnlyError, "the server is read-only (a replica, or a demoted primary)"),
+    (redis.exceptions.NoPermissionError, "the user lacks a privilege"),
+)
+
 
 def database_cause(error: psycopg.Error) -> str:
     """Return what an error of psycopg means to the person on call."""
@@ -64,15 +74,12 @@ def database_cause(error: psycopg.Error) -> str:
 
 def redis_cause(error: Exception) -> str:
     """Return what an error of redis-py, or of the socket below it, means."""
-    if isinstance(error, redis.TimeoutError):
-        return "no answer in time"
-    if isinstance(error, redis.AuthenticationError):
-        return "the password was refused"
+    for kind, cause in _BY_KIND:
+        if isinstance(error, kind):
+            return cause
     if isinstance(error, redis.ConnectionError):
         return _by_text(str(error))
-    word = str(error).split(" ", 1)[0]
-    known = {"OOM": "the server is out of memory", "NOAUTH": "a password is needed"}
-    return known.get(word, f"an answer of the kind {type(error).__name__}")
+    return f"an answer of the kind {type(error).__name__}"
 
 
 def _by_text(message: str) -> str:

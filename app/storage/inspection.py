@@ -48,6 +48,11 @@ class Inspection:
         return divmod(self._connection.info.server_version, 10_000)
 
     @property
+    def closed(self) -> bool:
+        """Tell whether the connection is lost, so that nothing more can be asked."""
+        return self._connection.closed
+
+    @property
     def uses_tls(self) -> bool:
         """Tell whether the connection is encrypted."""
         return bool(self._connection.pgconn.ssl_in_use)

@@ -1,0 +1,266 @@
+"""doctor against PostgreSQL in every kind of trouble: the cause and the next command."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from app.doctor import postgresql
+from app.doctor.findings import Finding
+from app.doctor.situation import Options, Situation
+from app.storage.inspection import Connections
+from local.ports import free_port
+from tests.doctor.command import STRONG, examine, said
+from tests.doctor.conftest import Environment
+from tests.harness.proxy import Proxy
+from tests.harness.servers import Database, PostgreSQL, Seed
+
+REST = ["schema", "connections", "writes", "clock"]
+
+
+def _look(environment: Environment, options: Options | None = None) -> dict[str, Finding]:
+    return examine(environment, options)
+
+
+def test_a_stopped_server(stored: Environment) -> None:
+    rows = _look({**stored, "POSTGRES_PORT": str(free_port())})
+
+    assert "fail 127.0.0.1:" in said(rows["postgresql"])
+    assert "refuses connections PostgreSQL is stopped" in said(rows["postgresql"])
+    assert rows["postgresql"].advice
+    assert rows["postgresql"].advice.next.startswith("pg_isready -h 127.0.0.1 -p ")
+    assert [rows[row].status for row in REST] == ["skip"] * 4
+    assert rows["schema"].found == "not looked at, see postgresql"
+
+
+def test_in_production_the_next_command_is_one_of_aws(stored: Environment) -> None:
+    rows = _look({**stored, "ENV": "production", "POSTGRES_PORT": str(free_port())})
+
+    assert rows["postgresql"].advice
+    assert rows["postgresql"].advice.next.startswith("aws rds describe-db-instances")
+
+
+def test_a_wrong_password(stored: Environment) -> None:
+    rows = _look({**stored, "POSTGRES_PASSWORD": STRONG})
+
+    assert "the user or the password was refused" in rows["postgresql"].found
+    assert "POSTGRES_PASSWORD" in said(rows["postgresql"])
+
+
+def test_a_rotated_password_in_production(stored: Environment) -> None:
+    settings = {"ENV": "production", "POSTGRES_PASSWORD": STRONG, "AWS_ECS_CLUSTER_NAME": "c1"}
+    rows = _look({**stored, **settings})
+
+    assert rows["postgresql"].advice
+    assert rows["postgresql"].advice.next == (
+        "aws ecs update-service --cluster c1 --service shortener --force-new-deployment"
+    )
+
+
+def test_a_database_that_does_not_exist(stored: Environment) -> None:
+    rows = _look({**stored, "POSTGRES_DB": "nowhere"})
+
+    assert "POSTGRES_DB or POSTGRES_USER is wrong psql -l" in said(rows["postgresql"])
+
+
+def test_a_server_without_tls(stored: Environment) -> None:
+    rows = _look({**stored, "POSTGRES_SSLMODE": "require"})
+
+    assert "the server does not offer TLS" in rows["postgresql"].found
+    assert "POSTGRES_SSLMODE" in said(rows["postgresql"])
+
+
+def test_production_without_encryption_is_noted(stored: Environment) -> None:
+    rows = _look({**stored, "ENV": "production"})
+
+    assert rows["postgresql"].status == "warn"
+    assert "POSTGRES_SSLMODE" in said(rows["postgresql"])
+
+
+def test_a_connection_that_is_reset(stored: Environment) -> None:
+    with Proxy(int(stored["POSTGRES_PORT"])) as proxy:
+        proxy.reset()
+        rows = _look(proxy.environment(stored))
+
+    assert "fail" in said(rows["postgresql"])
+    assert "the connection broke" in rows["postgresql"].found
+
+
+def test_a_host_that_is_unknown(stored: Environment) -> None:
+    rows = _look({**stored, "POSTGRES_HOST": "db.invalid"})
+
+    for row in ("dns db.invalid", "postgresql"):
+        assert "the name db.invalid cannot be resolved" in rows[row].found
+        assert "POSTGRES_HOST is misspelt" in said(rows[row]) or "name server" in said(rows[row])
+
+
+def test_a_host_that_is_known(stored: Environment) -> None:
+    rows = _look({**stored, "POSTGRES_HOST": "localhost"})
+
+    assert rows["dns localhost"].status == "ok"
+    assert "127.0.0.1" in rows["dns localhost"].found
+    assert rows["postgresql"].status == "ok"
+
+
+def test_a_database_without_schema(stored: Environment, empty_database: Database) -> None:
+    rows = _look({**stored, **empty_database.environment})
+
+    assert rows["schema"].status == "fail"
+    assert "missing: 0001.baseline, 0002.target-digest, " in rows["schema"].found
+    assert "`migrate` never ran here" in said(rows["schema"])
+    assert [rows[row].status for row in ("writes", "clock")] == ["ok", "ok"]
+
+
+def test_a_schema_behind(stored: Environment, database: Database) -> None:
+    with database.connect() as connection:
+        connection.execute("DELETE FROM _yoyo_migration WHERE migration_id LIKE '0007.%'")
+
+    rows = _look({**stored, **database.environment})
+
+    assert rows["schema"].found == "missing: 0007.email-without-case"
+    assert "`migrate` has not run for this release" in said(rows["schema"])
+    assert rows["schema"].advice
+    assert rows["schema"].advice.next.split()[0] == "migrate"
+
+
+def test_a_schema_ahead(stored: Environment, database: Database) -> None:
+    with database.connect() as connection:
+        connection.execute(
+            "INSERT INTO _yoyo_migration (migration_hash, migration_id, applied_at_utc)"
+            " VALUES ('x', '0999.from-the-future', now())"
+        )
+
+    rows = _look({**stored, **database.environment})
+
+    assert rows["schema"].status == "warn"
+    assert "0999.from-the-future" in rows["schema"].found
+
+
+def test_a_read_only_database(stored: Environment, database: Database) -> None:
+    with database.connect() as connection:
+        statement = f"ALTER DATABASE {database.name} SET default_transaction_read_only = on"
+        connection.execute(statement.encode())
+
+    rows = _look({**stored, **database.environment})
+
+    assert "fail transactions are read-only" in said(rows["writes"])
+    assert "pg_db_role_setting" in said(rows["writes"])
+
+
+@pytest.mark.parametrize(
+    ("shift", "status", "direction"),
+    [(3, "warn", "behind"), (-3, "warn", "ahead of"), (60, "fail", "behind")],
+)
+def test_clocks_that_differ(
+    stored: Environment, database: Database, shift: int, status: str, direction: str
+) -> None:
+    with database.connect() as connection:
+        # Found before the server's own function by the search path.
+        connection.execute(
+            "CREATE FUNCTION clock_timestamp() RETURNS timestamptz LANGUAGE sql AS"
+            f" $$ SELECT pg_catalog.clock_timestamp() + interval '{shift} s' $$".encode()
+        )
+        path = f"ALTER DATABASE {database.name} SET search_path = public, pg_catalog"
+        connection.execute(path.encode())
+
+    rows = _look({**stored, **database.environment})
+
+    assert rows["clock"].status == status
+    assert f"s {direction} the database" in rows["clock"].found
+    assert "chronyc tracking" in said(rows["clock"])
+
+
+def test_pools_beyond_max_connections(stored: Environment) -> None:
+    rows = _look({**stored, "WEB_CONCURRENCY": "2"}, Options(tasks=100))
+
+    assert rows["connections"].status == "fail"
+    assert "tasks 100 x workers 2 x pool 4 = 800 of 397 (400 less 3" in rows["connections"].found
+    assert "lower POSTGRES_POOL_MAX" in said(rows["connections"])
+
+
+def test_pools_that_would_not_fit_twice_during_a_deployment(stored: Environment) -> None:
+    settings = {"ENV": "production", "WEB_CONCURRENCY": "2"}
+    rows = _look({**stored, **settings}, Options(tasks=30))
+
+    assert rows["connections"].status == "warn"
+    assert "during a deployment" in said(rows["connections"])
+
+
+@contextmanager
+def _role(database: Database, limit: int) -> Iterator[Environment]:
+    role = f"limited_{database.name}"
+    with database.connect() as connection:
+        connection.execute(
+            f"CREATE ROLE {role} LOGIN PASSWORD '{STRONG}' CONNECTION LIMIT {limit}".encode()
+        )
+        try:
+            yield {"POSTGRES_USER": role, "POSTGRES_PASSWORD": STRONG}
+        finally:
+            connection.execute(f"DROP ROLE {role}".encode())
+
+
+def test_no_connection_left(stored: Environment, database: Database) -> None:
+    with _role(database, 0) as role:
+        rows = _look({**stored, **database.environment, **role})
+
+    assert "the server has no connection left" in rows["postgresql"].found
+    assert "max_connections" in said(rows["postgresql"])
+    assert "pg_stat_activity" in said(rows["postgresql"])
+
+
+def test_the_limit_of_the_role_counts(stored: Environment, database: Database) -> None:
+    with _role(database, 3) as role:
+        rows = _look({**stored, **database.environment, **role})
+
+    assert "= 8 of 3 " in rows["connections"].found
+    assert rows["connections"].status == "fail"
+
+
+def test_a_role_without_rights_to_the_schema(stored: Environment, database: Database) -> None:
+    with _role(database, -1) as role:
+        rows = _look({**stored, **database.environment, **role})
+
+    assert "the user lacks a privilege" in rows["schema"].found
+    assert "the role was changed" in said(rows["schema"])
+    assert [rows[row].status for row in ("postgresql", "writes", "clock")] == ["ok"] * 3
+
+
+def test_a_server_with_few_connections_and_most_of_them_taken(
+    stored: Environment, seed: Seed, tmp_path: Path
+) -> None:
+    server = seed.grow(tmp_path / "postgresql")
+    try:
+        server.settings["max_connections"] = "10"
+        server.restart()
+        taken = [server.connect() for _ in range(6)]
+        rows = _look({**stored, **seed.database(server).environment, "WEB_CONCURRENCY": "1"})
+        for connection in taken:
+            connection.close()
+    finally:
+        server.kill()
+
+    assert rows["connections"].status == "warn"
+    assert "= 4 of 7 (10 less 3 reserved); in use 7, ours 0" in rows["connections"].found
+    assert "pg_stat_activity" in said(rows["connections"])
+
+
+def test_a_server_that_is_a_standby(stored: Environment, own_postgresql: PostgreSQL) -> None:
+    own_postgresql.stop()
+    (own_postgresql.folder / "data" / "standby.signal").touch()
+    own_postgresql.start()
+
+    rows = _look({**stored, **own_postgresql.environment()})
+
+    assert "fail the server is a standby" in said(rows["writes"])
+    assert "failover" in said(rows["writes"])
+
+
+@pytest.mark.parametrize(
+    ("used", "ours", "status"), [(5, 4, "ok"), (87, 0, "ok"), (92, 89, "warn"), (94, 0, "warn")]
+)
+def test_what_is_judged_full(plain: Environment, used: int, ours: int, status: str) -> None:
+    situation = Situation.of({**plain, "WEB_CONCURRENCY": "1"}, Options())
+    now = Connections(100, 3, -1, -1, used=used, ours=ours)
+
+    assert postgresql._connections(now, situation).status == status
