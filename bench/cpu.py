@@ -34,6 +34,7 @@ def measure(stores: Stores, rounds: int = ROUNDS) -> Micros:
             "stock": Spec(INSTRUMENTED, peers.environment, signals=True),
             "off": Spec(SHORTENER, settings),
             "on": Spec(SHORTENER, observed, signals=True),
+            "on, stock": Spec(SHORTENER, observed, signals=True, stock_spans=True),
             # Three workers' worth of caches: the second finds in Redis what the first put there.
             "postgresql": Spec(SHORTENER, settings),
             "redis": Spec(SHORTENER, settings),
@@ -65,6 +66,7 @@ def _blocks(number: int) -> list[tuple[str, str, list[Call]]]:
         ("redirect, off", "off", redirect),
         ("hot, on", "on", api),
         ("redirect, on", "on", redirect),
+        ("hot, on, stock", "on, stock", api),
         ("postgresql", "postgresql", cold),
         ("redis", "redis", cold),
         ("create", "off", create),
@@ -103,6 +105,11 @@ def rows(taken: Micros) -> list[Row]:
         ratio("redirect, off", "Hot redirect, telemetry off", 1.4),
         ours("hot, on", "hot, off", "Hot resolve, all signals on: ours beyond stock"),
         ours("redirect, on", "redirect, off", "Hot redirect, all signals on: ours beyond stock"),
+        Row(
+            "Hot resolve, all signals on, stock Flask instrumentation",
+            f"{taken['hot, on, stock']:.0f} µs",
+            f"{taken['hot, on, stock'] / taken['hot, on']:.2f}× ours",
+        ),
         ratio("redis", "Resolve from Redis, telemetry off", 2.5),
         ratio("postgresql", "Resolve from PostgreSQL, telemetry off", 4.0),
         ratio("create", "Create, telemetry off", 5.0),

@@ -17,10 +17,7 @@ CODE = "{:06d}"
 _BATCH = 20_000
 _KEEP_INDEXES = 100_000
 _PAGES = ("articles", "products/shoes", "docs/reference", "watch", "news/2026")
-_COPY = (
-    "COPY urls (id, original_url, created_at, user_id, target_digest)"
-    " FROM STDIN WITH (FORMAT BINARY)"
-)
+_COPY = "COPY urls (id, original_url, created_at, user_id, target_digest) FROM STDIN"
 
 Progress = Callable[[int, int], None]
 
@@ -65,10 +62,8 @@ def fill(
     done = 0
     rows = _rows(links, owners)
     with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
-        copy.set_types(["varchar", "varchar", "timestamp", "uuid", "bytea"])
         while batch := list(itertools.islice(rows, _BATCH)):
-            for row in batch:
-                copy.write_row(row)
+            copy.write("".join(batch))
             done += len(batch)
             if progress:
                 progress(done, links)
@@ -78,20 +73,16 @@ def fill(
     connection.execute("VACUUM (ANALYZE) users")
 
 
-def _rows(links: int, owners: int) -> Iterator[tuple[object, ...]]:
+def _rows(links: int, owners: int) -> Iterator[str]:
+    """Yield lines of COPY's text format: nothing in them needs to be escaped."""
     first = dt.datetime(2024, 1, 1)  # noqa: DTZ001  # the column has no zone and is in UTC
-    ids = [owner(number) for number in range(owners)]
+    ids = [str(owner(number)) for number in range(owners)]
     second = dt.timedelta(seconds=5)
     for number in range(links):
         url = target(number)
-        whose = ids[number // 2 % owners] if number % 2 else None
-        yield (
-            code(number),
-            url,
-            first + number * second,
-            whose,
-            hashlib.sha256(url.encode()).digest(),
-        )
+        whose = ids[number // 2 % owners] if number % 2 else "\\N"
+        digest = hashlib.sha256(url.encode()).hexdigest()
+        yield f"{code(number)}\t{url}\t{first + number * second}\t{whose}\t\\\\x{digest}\n"
 
 
 def _drop_indexes(connection: psycopg.Connection) -> list[str]:

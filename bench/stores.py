@@ -10,13 +10,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from local.postgresql import PostgreSQL
 from local.valkey import Valkey
 
 ROOT = Path(__file__).resolve().parents[1]
 SECRET = "a-secret-of-the-bench-0123456789abcdef"  # noqa: S105  # of a service on loopback
 _TUNED = {
-    "shared_buffers": "512MB",
+    # A quarter of the memory, as RDS sets it, and no more than one of its instances of 16 GiB has.
+    "shared_buffers": f"{min(4096, psutil.virtual_memory().total // 4 // 2**20)}MB",
     "maintenance_work_mem": "512MB",
     "max_wal_size": "4GB",
     "autovacuum": "off",  # it would work through the table in the middle of a measurement

@@ -35,6 +35,8 @@ class Spec:
     app: str
     environment: dict[str, str] = field(default_factory=dict)
     signals: bool = False
+    stock_spans: bool = False
+    """Use the stock Flask instrumentation, as where headers are to be captured."""
 
 
 @dataclass(frozen=True)
@@ -154,6 +156,8 @@ def _make(spec: Spec) -> tuple[Any, Any]:
     if spec.signals:
         import telemetry  # noqa: PLC0415
 
+        if spec.stock_spans:
+            os.environ["OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SERVER_REQUEST"] = "x-none"
         config = telemetry.prepare(telemetry.Config.from_env(spec.environment))
         telemetry.start(config)
     else:

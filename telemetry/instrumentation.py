@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from importlib.util import find_spec
 from typing import Any
 
@@ -13,9 +14,12 @@ from opentelemetry.util.http import sanitize_method
 
 from telemetry.context import Request
 from telemetry.middleware import REQUEST_KEY
+from telemetry.server_spans import ServerSpans
 
 # The library searches the whole URL, query included: tie the pattern to the path.
+UNTRACED_PATHS = frozenset({"/healthz", "/metrics", "/api/metrics"})
 UNTRACED = r"^[^/?#]*://[^/?#]*/(?:healthz|metrics|api/metrics)(?:[?#]|$)"
+_CAPTURE = "OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SERVER_"
 _CLIENTS = {
     "psycopg": ("opentelemetry.instrumentation.psycopg", "PsycopgInstrumentor"),
     "redis": ("opentelemetry.instrumentation.redis", "RedisInstrumentor"),
@@ -23,7 +27,19 @@ _CLIENTS = {
 
 
 def instrument_flask(app: flask.Flask) -> None:
-    """Make a server span and a measurement for each request; harmless when done twice."""
+    """Make a server span and a measurement for each request.
+
+    The stock instrumentation does it where headers are to be captured, which it alone can; else
+    ours does, with the same result at a fraction of the cost (docs/decisions/0005).
+    """
+    if any(name.startswith(_CAPTURE) for name in os.environ):
+        instrument_flask_stock(app)
+    else:
+        ServerSpans(app, UNTRACED_PATHS)
+
+
+def instrument_flask_stock(app: flask.Flask) -> None:
+    """Use OpenTelemetry's own Flask instrumentation; harmless when done twice."""
     FlaskInstrumentor.instrument_app(  # type: ignore[no-untyped-call]
         app,
         request_hook=_started,

@@ -1,0 +1,62 @@
+"""Our server spans and HTTP metrics beside those of OpenTelemetry's Flask instrumentation."""
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from tests.harness.servers import ROOT
+from tests.performance.observed import REQUESTS
+
+Recorded = dict[str, Any]
+
+
+@pytest.fixture(scope="module", params=[1.0, 0.0], ids=["sampled", "not sampled"])
+def recorded(request: pytest.FixtureRequest) -> dict[str, Recorded]:
+    """Serve all requests with each of the two, in processes of their own."""
+    return {variant: _run(variant, request.param) for variant in ("stock", "ours")}
+
+
+def _run(variant: str, ratio: float) -> Recorded:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.performance.observed", variant, str(ratio)],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=ROOT,
+        # Werkzeug lists allowed methods in the order of a set.
+        env={"PATH": os.environ["PATH"], "PYTHONHASHSEED": "0"},
+    )
+    assert done.returncode == 0, done.stderr
+    parsed: Recorded = json.loads(done.stdout)
+    return parsed
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_a_request_leaves_the_same_spans(recorded: dict[str, Recorded], name: str) -> None:
+    stock, ours = (recorded[variant]["requests"][name] for variant in ("stock", "ours"))
+
+    assert ours == stock
+
+
+@pytest.mark.parametrize("name", ["http.server.request.duration", "http.server.active_requests"])
+def test_a_metric_has_the_same_points(recorded: dict[str, Recorded], name: str) -> None:
+    stock, ours = (recorded[variant]["metrics"][name] for variant in ("stock", "ours"))
+
+    assert ours == stock
+
+
+def test_there_is_no_other_metric(recorded: dict[str, Recorded]) -> None:
+    assert set(recorded["ours"]["metrics"]) == set(recorded["stock"]["metrics"])
+
+
+def test_the_comparison_sees_something(recorded: dict[str, Recorded]) -> None:
+    requests = recorded["ours"]["requests"]
+
+    assert requests["parent"]["spans"][0]["attributes"]["http.route"] == "/items/<name>"
+    assert requests["untraced"]["spans"] == []
+    assert requests["active requests"]["seen"]["body"].count('"value":1') == 1
