@@ -66,8 +66,9 @@ def accept(text: str, *, own_hosts: frozenset[str], local: bool) -> Target:
     if not has_scheme(url):
         url = _DEFAULT_SCHEME + url
     parts = _split(url)
-    reachable = "." in parts.host or parts.host.startswith("[")
-    if not reachable and not (local and parts.host in _LOOPBACK_NAMES):
+    name = parts.host.removesuffix(".")  # the root's dot makes no name longer
+    reachable = "." in name or name.startswith("[")
+    if not reachable and not (local and name in _LOOPBACK_NAMES):
         raise InvalidUrl("the host needs a dot")
     if _authority(parts) in own_hosts:
         raise InvalidUrl("a short link cannot lead to this service itself")

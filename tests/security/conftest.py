@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.harness.servers import Database, Valkey
+from tests.harness.servers import Database, Databases, Valkey
 from tests.harness.service import Service
 
 # A busy machine is no fault of the code under test; the suite's own timeout bounds a hang.
@@ -18,10 +18,17 @@ settings.register_profile(
 settings.load_profile("attack")
 
 
-@pytest.fixture(scope="module")
-def module_service(module_database: Database, shared_valkey: Valkey) -> Iterator[Service]:
-    """Run one service for the attacks of a file; none of them may have been a surprise to it."""
-    environment = {**module_database.environment, **shared_valkey.environment()}
+@pytest.fixture(scope="session")
+def attacked_database(databases: Databases) -> Iterator[Database]:
+    """Make the database of the attacked service."""
+    with databases.migrated() as database:
+        yield database
+
+
+@pytest.fixture(scope="session")
+def attacked(attacked_database: Database, shared_valkey: Valkey) -> Iterator[Service]:
+    """Run one service for all attacks; none of them may have been a surprise to it."""
+    environment = {**attacked_database.environment, **shared_valkey.environment()}
     with Service({**environment, "PUBLIC_BASE_URL": "https://s.example"}) as service:
         yield service
         spoken = service.stdout + service.stderr

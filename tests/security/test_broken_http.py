@@ -56,9 +56,9 @@ AMBIGUOUS = {
 
 @pytest.mark.parametrize("shape", AMBIGUOUS)
 def test_what_a_proxy_may_frame_otherwise_is_refused_and_the_connection_closed(
-    module_service: Service, shape: str
+    attacked: Service, shape: str
 ) -> None:
-    answers = exchange(module_service, AMBIGUOUS[shape])
+    answers = exchange(attacked, AMBIGUOUS[shape])
 
     assert [answer.status in {400, 501} for answer in answers] == [True]
     assert answers[0].headers["connection"] == "close"
@@ -85,10 +85,10 @@ CHUNKS = {
 
 @pytest.mark.parametrize("path", [b"/api/", b"/api/login", b"/no/where"])
 @pytest.mark.parametrize("shape", CHUNKS)
-def test_broken_chunks_end_the_connection(module_service: Service, path: bytes, shape: str) -> None:
+def test_broken_chunks_end_the_connection(attacked: Service, path: bytes, shape: str) -> None:
     request = post(CHUNKED, body=CHUNKS[shape]).replace(b"/no/where", path)
 
-    answers = exchange(module_service, request + HIDDEN)
+    answers = exchange(attacked, request + HIDDEN)
 
     # A route that does not read bodies may have answered before anybody saw what is wrong.
     assert [400 <= answer.status < 500 for answer in answers] == [True]
@@ -114,8 +114,8 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("shape", REFUSED)
-def test_what_is_not_http_is_refused(module_service: Service, shape: str) -> None:
-    answers = exchange(module_service, REFUSED[shape])
+def test_what_is_not_http_is_refused(attacked: Service, shape: str) -> None:
+    answers = exchange(attacked, REFUSED[shape])
 
     assert [400 <= answer.status < 500 or answer.status == 501 for answer in answers] == [True]
     assert_sound(answers[0].status, answers[0].headers, answers[0].body, page=False)
@@ -130,9 +130,9 @@ def test_what_is_not_http_is_refused(module_service: Service, shape: str) -> Non
     ],
     ids=["headers", "a line", "a chunk's size"],
 )
-def test_what_does_not_end_is_cut_off(module_service: Service, endless: bytes) -> None:
+def test_what_does_not_end_is_cut_off(attacked: Service, endless: bytes) -> None:
     # The answer may be lost on the way: the client is still sending when the connection closes.
-    for answer in exchange(module_service, endless):
+    for answer in exchange(attacked, endless):
         assert 400 <= answer.status < 500
         assert_sound(answer.status, answer.headers, answer.body, page=False)
 
@@ -141,18 +141,18 @@ def test_what_does_not_end_is_cut_off(module_service: Service, endless: bytes) -
     "host",
     [b"", b"a b", b"a/b", b"a@b", b"a:99999", b"a:b", b"[::1", b"<script>", b"\xff", b"a" * 8000],
 )
-def test_a_host_that_is_none_is_no_fault_of_ours(module_service: Service, host: bytes) -> None:
+def test_a_host_that_is_none_is_no_fault_of_ours(attacked: Service, host: bytes) -> None:
     body = b'{"url":"https://e.com/host"}'
     request = b"POST /api/ HTTP/1.1\r\nHost: %b\r\nContent-Length: %d\r\n\r\n%b"
 
-    for answer in exchange(module_service, request % (host, len(body), body)):
+    for answer in exchange(attacked, request % (host, len(body), body)):
         assert_sound(answer.status, answer.headers, answer.body, page=False)
 
 
-def test_another_host_in_the_target_changes_nothing(module_service: Service) -> None:
+def test_another_host_in_the_target_changes_nothing(attacked: Service) -> None:
     request = b"GET http://evil.test/healthz HTTP/1.1\r\nHost: s.test\r\n\r\n"
 
-    (answer,) = exchange(module_service, request)
+    (answer,) = exchange(attacked, request)
 
     assert_sound(answer.status, answer.headers, answer.body, page=False)
     assert b"evil" not in answer.body
@@ -181,7 +181,7 @@ PIPELINE = [
 
 @volumes
 def test_pipelined_requests_are_answered_each_in_its_turn_however_they_are_cut(
-    module_service: Service, volume: Volume
+    attacked: Service, volume: Volume
 ) -> None:
     @settings(max_examples=volume.wire)
     @given(
@@ -191,7 +191,7 @@ def test_pipelined_requests_are_answered_each_in_its_turn_however_they_are_cut(
     def send(requests: list[tuple[bytes, int]], cuts: list[int]) -> None:
         ids = [b"pipelined-%d" % number for number in range(len(requests))]
         data = b"".join(each % each_id for (each, _), each_id in zip(requests, ids, strict=True))
-        with Wire(module_service) as wire:
+        with Wire(attacked) as wire:
             begun = 0
             for cut in [*sorted({cut for cut in cuts if cut < len(data)}), len(data)]:
                 wire.send(data[begun:cut])

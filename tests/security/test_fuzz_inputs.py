@@ -50,9 +50,9 @@ PATHS = [
 
 
 @pytest.fixture
-def asker(module_service: Service) -> Iterator[Asker]:
+def asker(attacked: Service) -> Iterator[Asker]:
     """Ask the service on one connection."""
-    with Asker(module_service) as asker:
+    with Asker(attacked) as asker:
         yield asker
 
 

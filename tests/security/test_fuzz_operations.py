@@ -50,7 +50,7 @@ def described_headers(path: str, method: str, status: int) -> set[str]:
 @pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
 @pytest.mark.parametrize(("path", "method"), OPERATIONS)
 def test_an_operation(
-    module_service: Service, path: str, method: str, mode: GenerationMode, volume: Volume
+    attacked: Service, path: str, method: str, mode: GenerationMode, volume: Volume
 ) -> None:
     asked = 0
     operation = SCHEMA[path][method.upper()]
@@ -63,7 +63,7 @@ def test_an_operation(
         nonlocal asked
         asked += 1
         case.headers.update({"Accept": accept, "Origin": "https://fonsecaaso.com"})
-        answer = case.call(base_url=module_service.url, session=session, timeout=20)
+        answer = case.call(base_url=attacked.url, session=session, timeout=20)
         headers = {name.lower(): values[-1] for name, values in answer.headers.items()}
         page = path in {"/{code}", "/api/docs"}
         assert_sound(answer.status_code, headers, answer.content or b"", page=page)

@@ -78,7 +78,7 @@ KINDS: dict[str, st.SearchStrategy[bytes]] = {
 
 @volumes
 @pytest.mark.parametrize("kind", KINDS)
-def test_bytes(module_service: Service, kind: str, volume: Volume) -> None:
+def test_bytes(attacked: Service, kind: str, volume: Volume) -> None:
     sent = 0
 
     @settings(max_examples=volume.wire)
@@ -87,7 +87,7 @@ def test_bytes(module_service: Service, kind: str, volume: Volume) -> None:
         nonlocal sent
         sent += 1
         # Nothing sent is a HEAD: every answer has the body it announces.
-        for answer in exchange(module_service, data.replace(b"HEAD", b"GET")):
+        for answer in exchange(attacked, data.replace(b"HEAD", b"GET")):
             assert_sound(answer.status, answer.headers, answer.body, page=False)
 
     send()

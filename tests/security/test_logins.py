@@ -84,45 +84,45 @@ def test_redirects_go_on_while_logins_take_all_they_may(
 
 @pytest.mark.parametrize("kind", ["known", "old", "deleted", "unknown", "odd"])
 def test_the_answer_tells_nothing_of_the_account(
-    module_service: Service, module_database: Database, kind: str
+    attacked: Service, attacked_database: Database, kind: str
 ) -> None:
     email = f"{kind}@example.org"
     fresh = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1).hash("secret1")
     if kind in {"known", "deleted"}:
-        store(module_database, email, fresh)
+        store(attacked_database, email, fresh)
     elif kind == "old":
-        store(module_database, email, bcrypt.hashpw(b"secret1", bcrypt.gensalt(4)).decode())
+        store(attacked_database, email, bcrypt.hashpw(b"secret1", bcrypt.gensalt(4)).decode())
     if kind == "deleted":
-        with module_database.connect() as connection:
+        with attacked_database.connect() as connection:
             connection.execute("UPDATE users SET deleted_at = now() WHERE email = %s", (email,))
 
-    answer = log_in(module_service, "no address" if kind == "odd" else email)
+    answer = log_in(attacked, "no address" if kind == "odd" else email)
 
     assert answer.status_code == 401
     assert answer.json() == {"error": "Invalid email or password", "code": "INVALID_CREDENTIALS"}
     names = {name.lower() for name in answer.headers}
-    assert names == {name.lower() for name in log_in(module_service, "nobody@e.org").headers}
+    assert names == {name.lower() for name in log_in(attacked, "nobody@e.org").headers}
 
 
 @pytest.mark.parametrize("attempt", ["' OR '1'='1", "admin'--", "%", "_", "\\", "x' UNION SELECT"])
 def test_sql_in_a_login_or_signup_is_text(
-    module_service: Service, module_database: Database, attempt: str
+    attacked: Service, attacked_database: Database, attempt: str
 ) -> None:
-    assert log_in(module_service, f"{attempt}@example.org", attempt).status_code == 401
+    assert log_in(attacked, f"{attempt}@example.org", attempt).status_code == 401
     requests.post(
-        f"{module_service.url}/api/signup",
+        f"{attacked.url}/api/signup",
         json={"email": "sql@example.org", "password": "secret1", "username": f"{attempt};abc"},
         timeout=20,
     )
 
-    with module_database.connect() as connection:
+    with attacked_database.connect() as connection:
         assert connection.execute("SELECT count(*) FROM users").fetchone() is not None
 
 
 @pytest.mark.long
 @pytest.mark.timeout(600)
 def test_a_known_address_takes_as_long_as_an_unknown_one(
-    module_service: Service, module_database: Database
+    attacked: Service, attacked_database: Database
 ) -> None:
     # By the clock, over the wire; by the work done: tests/unit/test_passwords.py.
     hashes = {
@@ -132,12 +132,12 @@ def test_a_known_address_takes_as_long_as_an_unknown_one(
         "timed-old@example.org": bcrypt.hashpw(b"secret1", bcrypt.gensalt(10)).decode(),
     }
     for email, stored in hashes.items():
-        store(module_database, email, stored)
+        store(attacked_database, email, stored)
     times: dict[str, list[float]] = {email: [] for email in (*hashes, "timed-none@example.org")}
     for _ in range(60):
         for email, taken in times.items():
             begun = time.perf_counter()
-            log_in(module_service, email)
+            log_in(attacked, email)
             taken.append(time.perf_counter() - begun)
 
     quick = {email: statistics.quantiles(taken, n=4)[0] for email, taken in times.items()}
@@ -145,11 +145,11 @@ def test_a_known_address_takes_as_long_as_an_unknown_one(
 
 
 def test_an_accounts_email_cannot_be_taken_by_another_spelling(
-    module_service: Service, module_database: Database
+    attacked: Service, attacked_database: Database
 ) -> None:
     def sign_up(email: str) -> int:
         return requests.post(
-            f"{module_service.url}/api/signup",
+            f"{attacked.url}/api/signup",
             json={"email": email, "password": "secret1"},
             timeout=20,
         ).status_code
@@ -157,7 +157,7 @@ def test_an_accounts_email_cannot_be_taken_by_another_spelling(
     assert sign_up("spelled@example.org") == 201
     assert {sign_up(email) for email in ("SPELLED@example.org", " spelled@Example.ORG ")} == {409}
     with (
-        module_database.connect() as connection,
+        attacked_database.connect() as connection,
         pytest.raises(psycopg.errors.UniqueViolation),
     ):
         connection.execute(

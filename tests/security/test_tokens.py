@@ -19,10 +19,10 @@ Account = tuple[str, str]
 
 
 @pytest.fixture(scope="module")
-def account(module_service: Service) -> Account:
+def account(attacked: Service) -> Account:
     """Sign somebody up; return the user's id and token."""
-    answer = module_service.client.post(
-        f"{module_service.url}/api/signup",
+    answer = attacked.client.post(
+        f"{attacked.url}/api/signup",
         json={"email": "tokens@example.org", "password": "secret1"},
         timeout=20,
     )
@@ -98,23 +98,23 @@ FORGERIES: dict[str, Callable[[str], str]] = {
 @pytest.mark.parametrize("path", ["/api/user/urls", "/api/"])
 @pytest.mark.parametrize("forgery", FORGERIES)
 def test_a_forged_token_is_refused(
-    module_service: Service, account: Account, forgery: str, path: str
+    attacked: Service, account: Account, forgery: str, path: str
 ) -> None:
     token = FORGERIES[forgery](account[0])
 
-    assert ask(module_service, f"Bearer {token}".encode(), path) == (401, "INVALID_TOKEN")
+    assert ask(attacked, f"Bearer {token}".encode(), path) == (401, "INVALID_TOKEN")
 
 
 def test_the_forgeries_are_refused_for_what_is_wrong_with_them(
-    module_service: Service, account: Account
+    attacked: Service, account: Account
 ) -> None:
     token = signed({"alg": "HS256"}, claims(account[0]))
 
-    assert ask(module_service, f"Bearer {token}".encode(), "/api/user/urls")[0] == 200
+    assert ask(attacked, f"Bearer {token}".encode(), "/api/user/urls")[0] == 200
 
 
 @pytest.mark.parametrize("change", ["header", "claims", "signature", "cut", "more"])
-def test_a_changed_token_is_refused(module_service: Service, account: Account, change: str) -> None:
+def test_a_changed_token_is_refused(attacked: Service, account: Account, change: str) -> None:
     header, payload, signature = account[1].split(".")
     flipped = ("B" if signature[0] == "A" else "A") + signature[1:]
     changed = {
@@ -125,7 +125,7 @@ def test_a_changed_token_is_refused(module_service: Service, account: Account, c
         "more": f"{header}.{payload}.{signature}.{signature}",
     }[change]
 
-    assert ask(module_service, f"Bearer {changed}".encode(), "/api/user/urls") == (
+    assert ask(attacked, f"Bearer {changed}".encode(), "/api/user/urls") == (
         401,
         "INVALID_TOKEN",
     )
@@ -139,17 +139,15 @@ JUNK = [
 
 
 @pytest.mark.parametrize("junk", JUNK, ids=range(len(JUNK)))
-def test_junk_in_the_header_is_refused(
-    module_service: Service, account: Account, junk: bytes
-) -> None:
+def test_junk_in_the_header_is_refused(attacked: Service, account: Account, junk: bytes) -> None:
     header = junk.replace(b"{}", account[1].encode())
 
-    assert ask(module_service, header, "/api/user/urls") == (401, "INVALID_TOKEN")
+    assert ask(attacked, header, "/api/user/urls") == (401, "INVALID_TOKEN")
 
 
 @pytest.mark.parametrize("place", ["query", "cookie", "body"])
 def test_a_token_is_taken_from_the_header_alone(
-    module_service: Service, account: Account, place: str
+    attacked: Service, account: Account, place: str
 ) -> None:
     token = account[1]
     sent: dict[str, dict[str, Any]] = {
@@ -158,10 +156,8 @@ def test_a_token_is_taken_from_the_header_alone(
         "body": {"json": {"token": token, "access_token": token}},
     }
 
-    answer = module_service.client.get(
-        f"{module_service.url}/api/user/urls", timeout=20, **sent[place]
-    )
-    module_service.client.cookies.clear()
+    answer = attacked.client.get(f"{attacked.url}/api/user/urls", timeout=20, **sent[place])
+    attacked.client.cookies.clear()
 
     assert (answer.status_code, answer.json()["code"]) == (401, "MISSING_TOKEN")
 
