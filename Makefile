@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock run doctor test check format migrate bench clean collector
+.PHONY: help install lock run doctor test check audit format migrate bench clean collector
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ check: install ## Lint, types, architecture
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+audit: install ## Look for known vulnerabilities of what requirements.lock pins (needs the Internet)
+	@$(BIN)/python -m deploy.audit
+
 format: install ## Format the code
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
@@ -55,3 +58,10 @@ collector: build/collector ## Build the pinned OpenTelemetry Collector that one 
 
 build/collector: $(addprefix docker/collector/,main.go go.mod go.sum)
 	cd docker/collector && go build -buildvcs=false -o $(CURDIR)/$@ .
+
+.PHONY: faults soak
+faults: install ## Run the fault and security suites in their long form (minutes)
+	SOAK_SECONDS=$${SOAK_SECONDS:-60} $(BIN)/python -m pytest tests/faults tests/security -m "long or not long"
+
+soak: install ## Run mixed load for ten minutes (SOAK_SECONDS=600) and look for anything that grows
+	SOAK_SECONDS=$${SOAK_SECONDS:-600} $(BIN)/python -m pytest tests/faults/test_soak.py -m "long or not long"

@@ -80,6 +80,14 @@ class Worker(Receiver):
             self._accept_until = time.monotonic() + self.shutdown_delay
         super().handle_exit(sig, frame)
 
+    def is_parent_alive(self) -> bool:
+        """Tell; an orphan stops at once and says close, or busy clients would hold its drain."""
+        alive = bool(super().is_parent_alive())
+        if not alive:
+            self._accept_until = time.monotonic()
+            self.alive = False
+        return alive
+
     def set_accept_enabled(self, enabled: bool) -> None:
         """Stop accepting when that time is over, and leave nobody waiting in the queue."""
         told_to_stop = not self.alive and self._accept_until > float("-inf")

@@ -28,8 +28,8 @@ def all_connections_taken(database: Database) -> Iterator[None]:
     """Take every connection of the server, those of the service too, for as long as it lasts."""
     with ExitStack() as stack:
         first = stack.enter_context(database.connect())
-        row = first.execute("SELECT setting::int FROM pg_settings WHERE name = 'max_connections'")
-        left = row.fetchone()[0] - 1  # type: ignore[index]
+        (most,) = first.execute("SHOW max_connections").fetchone() or ("0",)
+        left = int(most) - 1
 
         def full() -> bool:
             nonlocal left

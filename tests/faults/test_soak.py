@@ -1,0 +1,142 @@
+"""Mixed load for a while, with workers recycled all along: nothing grows, nothing fails.
+
+SOAK_SECONDS sets how long: 10 in `make test`, 60 in CI, 600 with `make soak`. Memory's slope and
+the latencies at both ends need minutes: they are asserted from LONG seconds on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import statistics
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import psutil
+import pytest
+
+from tests.conftest import StartService
+from tests.faults.load import Load, mistaken
+from tests.harness.servers import Database, Valkey
+from tests.harness.service import Service
+
+SECONDS = int(os.environ.get("SOAK_SECONDS", "10"))
+LONG = 300
+WORKERS, POOL = 2, 4
+SAMPLE_S = 0.5
+RECYCLED_AFTER = 20_000 if SECONDS >= LONG else 250
+MEBI = 1024 * 1024
+STEEPEST = 0.5
+"""MiB a minute of a worker's life, after its first third: caches fill, and arenas settle."""
+MOST_MEMORY = 160 * MEBI
+
+_OURS = (
+    "SELECT count(*) FROM pg_stat_activity"
+    " WHERE application_name = 'shortener' AND datname = current_database()"
+)
+Capture = pytest.CaptureFixture[str]
+
+pytestmark = pytest.mark.timeout(SECONDS + 120)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One look at one worker."""
+
+    time: float
+    pid: int
+    memory: int
+    descriptors: int
+    threads: int
+
+
+def test_soak(
+    start_service: StartService, database: Database, valkey: Valkey, capsys: Capture
+) -> None:
+    arguments = (
+        "--max-requests",
+        str(RECYCLED_AFTER),
+        "--max-requests-jitter",
+        str(RECYCLED_AFTER // 5),
+    )
+    stores = {**database.environment, **valkey.environment()}
+    settings = {"WEB_CONCURRENCY": str(WORKERS), "POSTGRES_POOL_MAX": str(POOL)}
+    service = start_service({**stores, **settings}, arguments=arguments)
+    samples: list[Sample] = []
+    connections: list[int] = []
+    begun = time.monotonic()
+    with Load(service.url, 4, reads=9, pause=0.005) as load, database.connect() as connection:
+        while time.monotonic() < begun + SECONDS:
+            samples += _look_at(service)
+            row = connection.execute(_OURS).fetchone()
+            connections.append(row[0] if row else 0)
+            # The pace of the samples, not a wait for something.
+            time.sleep(SAMPLE_S)
+        load.stop()
+    slope = _median_slope(samples)
+    first, last = _p99(load, begun, 0), _p99(load, begun, SECONDS - 60)
+    with capsys.disabled():
+        sys.stdout.write(
+            f"\nsoak: {len(load.exchanges)} requests in {SECONDS} s, "
+            f"{len({one.pid for one in samples})} workers, "
+            f"memory at most {max(one.memory for one in samples) / MEBI:.0f} MiB, "
+            f"slope {slope:+.2f} MiB/min, p99 {first * 1000:.0f} ms then {last * 1000:.0f} ms\n"
+        )
+
+    assert load.bad() == []
+    assert len({one.pid for one in samples}) > WORKERS, "no worker was recycled"
+    assert max(connections) <= WORKERS * POOL
+    assert max(one.memory for one in samples) < MOST_MEMORY
+    for look in (lambda one: one.descriptors, lambda one: one.threads):
+        early, late = _extremes(samples, begun, look)
+        assert late <= early
+    assert mistaken(service.url, load.told) == []
+    if SECONDS >= LONG:
+        assert slope < STEEPEST
+        assert last <= first * 1.2
+
+
+def _look_at(service: Service) -> list[Sample]:
+    seen = []
+    for pid in service.workers:
+        with contextlib.suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+            worker = psutil.Process(pid)
+            with worker.oneshot():
+                memory, threads = worker.memory_info().rss, worker.num_threads()
+            seen.append(Sample(time.monotonic(), pid, memory, worker.num_fds(), threads))
+    return seen
+
+
+def _extremes(
+    samples: list[Sample], begun: float, look: Callable[[Sample], int]
+) -> tuple[int, int]:
+    """Return the most that was seen in the first half, and in the second."""
+    middle = begun + SECONDS / 2
+    early = max(look(one) for one in samples if one.time < middle)
+    # Clients are the same throughout; one of them may just be changing its worker.
+    return early + 2, max(look(one) for one in samples if one.time >= middle)
+
+
+def _median_slope(samples: list[Sample]) -> float:
+    """Return the growth of the median worker in MiB a minute, its first third left out."""
+    lives: dict[int, list[Sample]] = defaultdict(list)
+    for one in samples:
+        lives[one.pid].append(one)
+    slopes = []
+    for life in lives.values():
+        settled = life[len(life) // 3 :]
+        if len(settled) >= 5:
+            times = [one.time / 60 for one in settled]
+            fit = statistics.linear_regression(times, [one.memory / MEBI for one in settled])
+            slopes.append(fit.slope)
+    return statistics.median(slopes) if slopes else 0.0
+
+
+def _p99(load: Load, begun: float, since: float) -> float:
+    """Return the 99th percentile of a minute in seconds."""
+    start = begun + max(0.0, since)
+    times = [one.seconds for one in load.exchanges if start <= one.begun < start + 60]
+    return statistics.quantiles(times, n=100)[98]
