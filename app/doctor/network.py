@@ -88,7 +88,7 @@ def reach(peer: Peer, progress: Progress) -> str:
 
 def _why(failure: OSError, peer: Peer) -> tuple[str, Advice]:
     if isinstance(failure, ConnectionRefusedError):
-        cause = f"{peer.name} is stopped or restarting, or {peer.setting} has the wrong port"
+        cause = f"{peer.name} is stopped or restarting, or has another port (see {peer.setting})"
         return f"{peer.shown} refuses connections", Advice(cause, peer.start)
     if isinstance(failure, TimeoutError):
         cause = "packets are dropped: a security group, a firewall or the wrong address"
