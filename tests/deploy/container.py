@@ -63,10 +63,10 @@ class Container:
         )
 
     def get(self, path: str) -> requests.Response | None:
-        """Answer of a GET, or None while nobody listens."""
+        """Answer of a GET, or None while nobody answers."""
         try:
             return requests.get(f"http://127.0.0.1:{self.port}{path}", timeout=5)
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             return None
 
     def await_ready(self) -> None:
