@@ -32,8 +32,9 @@ doctor: install ## Find out what is wrong with a running `make run` (ARGS=--json
 	@pid=$$(sed -n 's/.*"pid": \([0-9]*\).*/\1/p' "$${LOCAL_DIR:-.local}/service.json" 2>/dev/null); \
 	  $(BIN)/doctor $${pid:+--pid $$pid} $(ARGS)
 
+# Most tests wait for processes, so there are more workers than cores; a file stays in one worker.
 test: install ## Run all tests (real PostgreSQL, Valkey and gunicorn; no system package needed)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 4 --dist loadfile $(ARGS)
 
 check: install ## Lint, types, architecture
 	$(BIN)/ruff check .
