@@ -92,7 +92,7 @@ def rows(taken: Micros) -> list[Row]:
     def ours(piece: str, without: str, named: str) -> Row:
         value = (taken[piece] - taken[without] - stock) / bare
         run = f"{taken[piece]:.0f} µs"
-        return judged(named, run, value, 1.0, ratio=f"+{value:.2f}×", shown="+1.0×")
+        return judged(named, run, value, 1.0, ratio=f"{value:+.2f}×", shown="+1.0×")
 
     return [
         Row("Bare Flask view", f"{bare:.0f} µs", "1.00×"),

@@ -28,7 +28,17 @@ _POLL_S = 0.005
 class Service:
     """One gunicorn; `with Service(environment)` starts it, waits for an answer and ends it."""
 
-    def __init__(self, environment: Mapping[str, str], *, workers: int = 1, threads: int = 4):
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        *,
+        workers: int = 1,
+        threads: int = 4,
+        app: str = "app.wsgi:app",
+        ready: str = "/healthz",
+    ) -> None:
+        self._app = app
+        self._ready = ready
         self.port = free_port()
         self.url = f"http://{LOOPBACK}:{self.port}"
         self.seconds_to_answer = 0.0
@@ -48,7 +58,7 @@ class Service:
         self._errors = TemporaryFile()
         began = time.monotonic()
         self._process = Process(
-            [sys.executable, "-m", "gunicorn", "app.wsgi:app"],
+            [sys.executable, "-m", "gunicorn", self._app],
             stdout=self._drain.stdin,
             stderr=self._errors,
             env=self._environment,
@@ -81,7 +91,7 @@ class Service:
     def _answers(self) -> bool:
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
-            with opener.open(f"{self.url}/healthz", timeout=5):
+            with opener.open(self.url + self._ready, timeout=5):
                 return True
         except (urllib.error.URLError, OSError):
             return False

@@ -168,7 +168,7 @@ def _make(spec: Spec) -> tuple[Any, Any]:
 
         app = create_app(Settings.from_env(spec.environment))
     else:
-        app = _bare()
+        app = bare()
         if spec.app == INSTRUMENTED:
             from opentelemetry.instrumentation.flask import FlaskInstrumentor  # noqa: PLC0415
 
@@ -176,7 +176,8 @@ def _make(spec: Spec) -> tuple[Any, Any]:
     return app, (_flush if spec.signals else lambda: None)
 
 
-def _bare() -> flask.Flask:
+def bare() -> flask.Flask:
+    """Return an application with one view that returns a small dict."""
     app = flask.Flask("bare", static_folder=None)
 
     @app.get("/api/<code>")
