@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -81,17 +82,16 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     stack.close()
 
 
-@pytest.mark.parametrize(
-    "kill",
-    [
-        Stack.kill_master,
-        Stack.kill_workers,
-        Stack.kill_backend,
-        Stack.kill_postgresql,
-        Stack.kill_valkey,
-    ],
-    ids=lambda kill: kill.__name__,
-)
+KILLS: list[Callable[[Stack], None]] = [
+    Stack.kill_master,
+    Stack.kill_workers,
+    Stack.kill_backend,
+    Stack.kill_postgresql,
+    Stack.kill_valkey,
+]
+
+
+@pytest.mark.parametrize("kill", KILLS, ids=lambda kill: kill.__name__)
 def test_acknowledged_links_survive(stack: Stack, kill: Callable[[Stack], None]) -> None:
     with Load(stack.service.url, 8, reads=1) as load:
         load.await_good(50, CREATE)
@@ -101,14 +101,34 @@ def test_acknowledged_links_survive(stack: Stack, kill: Callable[[Stack], None])
         load.stop()
 
     assert len(load.told.links) > 100
-    # Nothing remembered may help: what counts is what PostgreSQL has.
+    assert_only_postgresql_is_asked_and_has_all(stack, load)
+    assert load.bad(killed + 5) == []
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+def test_acknowledged_links_survive_a_storm(stack: Stack) -> None:
+    """Each process killed ten times, in no order."""
+    kills = KILLS * 10
+    random.Random(6).shuffle(kills)
+    with Load(stack.service.url, 8, reads=1) as load:
+        for kill in kills:
+            load.await_good(20, CREATE)
+            kill(stack)
+        load.await_good(50, CREATE)
+        load.stop()
+
+    assert_only_postgresql_is_asked_and_has_all(stack, load)
+
+
+def assert_only_postgresql_is_asked_and_has_all(stack: Stack, load: Load) -> None:
+    """Resolve what was acknowledged with Valkey emptied and the workers new."""
     with stack.valkey.connect() as client:
         client.flushall()
     before = set(stack.service.workers)
     stack.service.process.send(signal.SIGHUP)
     eventually(lambda: stack.service.workers and not before & set(stack.service.workers), 30)
     assert mistaken(stack.service.url, load.told) == []
-    assert load.bad(killed + 5) == []
 
 
 def _alive(pid: int) -> bool:
