@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock run doctor test check audit format migrate bench clean collector
+.PHONY: help install lock run doctor test check audit format migrate bench bench-load growth clean collector
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,3 +66,12 @@ faults: install ## Run the fault and security suites in their long form (minutes
 
 soak: install ## Run mixed load for ten minutes (SOAK_SECONDS=600) and look for anything that grows
 	SOAK_SECONDS=$${SOAK_SECONDS:-600} $(BIN)/python -m pytest tests/faults/test_soak.py -m "long or not long"
+
+bench: install ## Measure every budget of docs/performance.md against a bare Flask view (some minutes)
+	$(BIN)/python -m bench
+
+growth: install ## Measure ten million links against ten thousand (some minutes, 4 GB of disk)
+	$(BIN)/python -m bench growth --links 10000000
+
+bench-load: install ## Drive the running service with wrk: workers, threads, faults, a picture
+	$(BIN)/python -m bench.load
