@@ -38,6 +38,7 @@ class Stores:
         return {
             "ENV": "production",
             "JWT_SECRET": SECRET,
+            "SHUTDOWN_DELAY": "0",  # no balancer to wait for
             "RATE_LIMIT": "1000000/second",
             "RATE_LIMIT_RESOLVE": "1000000/second",
             **self.postgresql.environment(database),
