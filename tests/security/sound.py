@@ -37,7 +37,7 @@ class Volume:
     """For each kind of broken HTTP."""
 
 
-QUICK = Volume("quick", operations=12, inputs=300, wire=150)
+QUICK = Volume("quick", operations=8, inputs=300, wire=150)
 LONG = Volume("long", operations=300, inputs=1600, wire=1500)
 volumes = pytest.mark.parametrize(
     "volume",

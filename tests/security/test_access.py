@@ -169,9 +169,8 @@ def test_a_header_or_field_does_not_change_the_method(attacked: Service, overrid
 def test_metrics_and_localhost_are_for_a_developers_machine(
     attacked_database: Database, start_service: Callable[..., Service]
 ) -> None:
-    service = start_service(
-        {**attacked_database.environment, "ENV": "production", "POSTGRES_SSLMODE": "disable"}
-    )
+    settings = {"ENV": "production", "POSTGRES_SSLMODE": "disable", "SHUTDOWN_DELAY": "0"}
+    service = start_service({**attacked_database.environment, **settings})
 
     def status(method: str, path: str, **more: Any) -> int:
         return requests.request(method, service.url + path, timeout=20, **more).status_code

@@ -46,7 +46,7 @@ def create(service: Service, forwarded: str | None = "203.0.113.7") -> int:
 def log_in(service: Service, forwarded: str) -> int:
     return requests.post(
         f"{service.url}/api/login",
-        json={"email": "nobody@example.org", "password": "guessed"},
+        json={"email": "", "password": ""},  # counted before it is read; hashing takes long
         headers={"X-Forwarded-For": forwarded},
         timeout=20,
     ).status_code
@@ -92,13 +92,13 @@ GUESSES: dict[str, Callable[[int], str]] = {
 def test_passwords_cannot_be_guessed_from_one_address(behind_one: Service, way: str) -> None:
     statuses = [log_in(behind_one, GUESSES[way](number)) for number in range(1, 10)]
 
-    assert statuses == [401] * 6 + [429] * 3
+    assert statuses == [400] * 6 + [429] * 3
 
 
 def test_clients_behind_our_proxy_count_apart(behind_one: Service) -> None:
     statuses = [log_in(behind_one, f"192.0.2.{number}") for number in range(1, 10)]
 
-    assert statuses == [401] * 9
+    assert statuses == [400] * 9
 
 
 def test_no_other_header_says_who_the_client_is(behind_one: Service) -> None:
@@ -137,5 +137,5 @@ def test_only_as_many_hops_are_believed_as_there_are_proxies(
 ) -> None:
     service = start_service({**limited, "TRUSTED_PROXIES": proxies, "RATE_LIMIT_AUTH": "1/day"})
 
-    assert [log_in(service, forwarded) for forwarded in apart] == [401] * len(apart)
-    assert [log_in(service, each) for each in together] == [401] + [429] * (len(together) - 1)
+    assert [log_in(service, forwarded) for forwarded in apart] == [400] * len(apart)
+    assert [log_in(service, each) for each in together] == [400] + [429] * (len(together) - 1)
