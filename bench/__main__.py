@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import cpu, growth, outages, running
+from bench import cpu, growth, outages, report, running
 from bench.stores import ROOT, Stores, stores
 from bench.table import MISSED, Row, render, write
 
@@ -45,6 +45,7 @@ def main() -> int:
             write(RESULTS / f"{name}{f'-{many}' if many else ''}.json", measured)
             rows += measured
     print(render(rows))
+    report.write()
     return int(any(row.verdict == MISSED for row in rows))
 
 

@@ -11,10 +11,10 @@ from bench.subject import BARE, INSTRUMENTED, SHORTENER, Spec, Subject
 from bench.table import Row, judged
 from bench.wsgi import Call
 
-ROUNDS = 16
-HOT = 400
+ROUNDS = 40
+HOT = 200
 """Requests of a block on one link."""
-COLD = 250
+COLD = 80
 """Requests of a block on links that are each asked for once."""
 _LINKS = (ROUNDS + 1) * COLD
 

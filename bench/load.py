@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from bench import picture
+from bench import picture, report
 from bench.links import code, fill
 from bench.peers import HANGS, REFUSES, Peers
 from bench.service import Service
@@ -61,6 +61,8 @@ class Measured:
     threads: int
     connections: int
     load: Load
+    cpu: float
+    """Milliseconds of the workers' CPU a request: a busy machine changes it least."""
     resident: float
     """MiB of all workers."""
 
@@ -70,14 +72,14 @@ class Measured:
         return (
             f"| {self.what} | {self.signals} | {self.workers}×{self.threads} | {self.connections} "
             f"| {load.rate:,.0f} | {load.p50:.1f} | {load.p99:.1f} | {load.errors} "
-            f"| {self.resident:.0f} |"
+            f"| {self.cpu:.2f} | {self.resident:.0f} |"
         )
 
 
 HEAD = (
     "| What | Signals | Workers×threads | Connections "
-    "| Requests/s | p50 ms | p99 ms | Errors | MiB |\n"
-    "|---|---|---|---|---|---|---|---|---|"
+    "| Requests/s | p50 ms | p99 ms | Errors | CPU ms | MiB |\n"
+    "|---|---|---|---|---|---|---|---|---|---|"
 )
 
 
@@ -136,10 +138,11 @@ class Bench:
         self._runs += 1
         script = self._folder / f"{what}-{self._runs}.lua"
         script.write_text(_SCRIPTS[what].format(hot=code(1), links=LINKS, run=self._runs))
+        used = service.cpu()
         load = drive(service.url, script, connections=connections, seconds=self._seconds)
-        signals, workers, threads = shape
+        cpu = (service.cpu() - used) * 1000 / max(load.requests, 1)
         resident = sum(service.resident()) / _MIB
-        return Measured(what, signals, workers, threads, connections, load, resident)
+        return Measured(what, *shape, connections, load, cpu, resident)
 
 
 def workers_and_signals(bench: Bench) -> None:
@@ -190,9 +193,11 @@ def main() -> int:
             bench = Bench(made, Path(folder), given.seconds, given.rounds)
             parts[name](bench)
             lines = [asdict(measured) for measured in bench.measured]
-            write_json(RESULTS / f"load-{name}.json", lines)
+            table = "\n".join([HEAD, *(measured.text() for measured in bench.measured)])
+            write_json(RESULTS / f"load-{name}.json", lines, table)
             if name == "steps":
                 picture.draw(PICTURE, bench.measured)
+    report.write()
     return 0
 
 

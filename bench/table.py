@@ -61,16 +61,17 @@ def render(rows: Sequence[Row]) -> str:
 
 def write(path: Path, rows: Sequence[Row]) -> None:
     """Write the rows and the machine as JSON."""
-    write_json(path, [asdict(row) for row in rows])
+    write_json(path, [asdict(row) for row in rows], render(rows))
 
 
-def write_json(path: Path, rows: Sequence[object]) -> None:
-    """Write rows of any kind, with the machine."""
+def write_json(path: Path, rows: Sequence[object], table: str) -> None:
+    """Write rows of any kind with the machine, and the table that shows them."""
     path.parent.mkdir(parents=True, exist_ok=True)
     content = {
         "measured": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine(),
         "rows": rows,
+        "table": table.split("\n"),
     }
     path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 

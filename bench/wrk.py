@@ -11,6 +11,7 @@ from pathlib import Path
 _UNITS = {"us": 1e-3, "ms": 1.0, "s": 1e3, "m": 6e4}
 _LATENCY = re.compile(r"^\s+(50|99)%\s+([\d.]+)(us|ms|s|m)$", re.MULTILINE)
 _RATE = re.compile(r"^Requests/sec:\s+([\d.]+)", re.MULTILINE)
+_REQUESTS = re.compile(r"^\s+(\d+) requests in ", re.MULTILINE)
 _SOCKET = re.compile(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)")
 _STATUS = re.compile(r"Non-2xx or 3xx responses: (\d+)")
 _HEADERS = ("X-Forwarded-For: 203.0.113.7", "X-Forwarded-Proto: https", "Host: s.example")
@@ -20,6 +21,7 @@ _HEADERS = ("X-Forwarded-For: 203.0.113.7", "X-Forwarded-Proto: https", "Host: s
 class Load:
     """What wrk saw."""
 
+    requests: int
     rate: float
     """Requests a second."""
     p50: float
@@ -57,7 +59,9 @@ def _read(text: str) -> Load:
     sockets = _SOCKET.search(text)
     status = _STATUS.search(text)
     errors = sum(map(int, sockets.groups())) if sockets else 0
+    answered = _REQUESTS.search(text)
     return Load(
+        int(answered[1]) if answered else 0,
         float(rate[1]) if rate else 0.0,
         latencies.get("50", 0.0),
         latencies.get("99", 0.0),
