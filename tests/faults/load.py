@@ -89,11 +89,10 @@ class Load:
 
     def since(self, begun: float, kind: str | None = None) -> list[Exchange]:
         """List what began at or after that time."""
-        return [
-            exchange
-            for exchange in list(self.exchanges)
-            if exchange.begun >= begun and kind in {None, exchange.kind}
-        ]
+        # They are kept in the order of their ends: what ended before then is no longer looked at.
+        recent = itertools.takewhile(lambda one: one.ended >= begun, reversed(self.exchanges))
+        found = [one for one in recent if one.begun >= begun and kind in {None, one.kind}]
+        return found[::-1]
 
     def bad(self, begun: float = 0.0, *kinds: str) -> list[Exchange]:
         """List what failed, of these kinds or of all, since then."""

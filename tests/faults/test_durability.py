@@ -11,10 +11,11 @@ from functools import partial
 from pathlib import Path
 
 import psutil
+import psycopg
 import pytest
 
 from tests.faults.load import CREATE, Load, mistaken
-from tests.harness.servers import Database, Databases, PostgreSQL, Valkey
+from tests.harness.servers import Database, Databases, NoAnswer, PostgreSQL, Valkey
 from tests.harness.service import Service
 from tests.harness.sinks import eventually
 
@@ -61,8 +62,11 @@ class Stack:
             row = connection.execute(
                 "SELECT pid FROM pg_stat_activity WHERE application_name = 'shortener' LIMIT 1"
             ).fetchone()
-        assert row is not None
-        os.kill(row[0], signal.SIGKILL)
+            assert row is not None
+            os.kill(row[0], signal.SIGKILL)
+            # Our own connection ends with all others, then it recovers as after a crash.
+            eventually(lambda: not _answers(lambda: connection.execute("SELECT 1")), 30)
+        eventually(lambda: _answers(self.postgresql.ping), 60)
 
     def kill_postgresql(self) -> None:
         """Kill all of PostgreSQL at once and start it anew."""
@@ -108,10 +112,10 @@ def test_acknowledged_links_survive(stack: Stack, kill: Callable[[Stack], None])
 @pytest.mark.long
 @pytest.mark.timeout(600)
 def test_acknowledged_links_survive_a_storm(stack: Stack) -> None:
-    """Each process killed ten times, in no order."""
-    kills = KILLS * 10
+    """Each process killed five times, in no order."""
+    kills = KILLS * 5
     random.Random(6).shuffle(kills)
-    with Load(stack.service.url, 8, reads=1) as load:
+    with Load(stack.service.url, 8, reads=1, pause=0.02) as load:
         for kill in kills:
             load.await_good(20, CREATE)
             kill(stack)
@@ -137,3 +141,11 @@ def _alive(pid: int) -> bool:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def _answers(ask: Callable[[], object]) -> bool:
+    try:
+        ask()
+    except (psycopg.Error, NoAnswer):
+        return False
+    return True
