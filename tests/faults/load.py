@@ -19,6 +19,7 @@ from tests.harness.sinks import eventually
 
 CREATE, RESOLVE, REDIRECT = "create", "resolve", "redirect"
 _JSON = {"Content-Type": "application/json"}
+_REMEMBERED = 200
 _GOOD = frozenset({200, 201, 302})
 
 
@@ -65,6 +66,7 @@ class Load:
         self.exchanges: list[Exchange] = []
         self._host = urlsplit(url).netloc
         self._reads, self._pause, self._timeout = reads, pause, timeout
+        self._codes: list[str] = []
         self._numbers = itertools.count()
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -118,11 +120,12 @@ class Load:
         for turn in itertools.count():
             if self._stopping.wait(self._pause) if self._pause else self._stopping.is_set():
                 break
-            codes = list(itertools.islice(reversed(self.told.links), 200))
-            if turn % (self._reads + 1) == 0 or not codes:
+            known = min(len(self._codes), _REMEMBERED)
+            if turn % (self._reads + 1) == 0 or not known:
                 self._create(connection)
             else:
-                self._read(connection, chance.choice(codes), (RESOLVE, REDIRECT)[turn % 2])
+                code = self._codes[-chance.randint(1, known)]
+                self._read(connection, code, (RESOLVE, REDIRECT)[turn % 2])
             if not self.exchanges[-1].good:
                 self._stopping.wait(0.01)
         connection.close()
@@ -135,6 +138,7 @@ class Load:
             with self._lock:
                 if self.told.links.setdefault(code, target) != target:
                     self.told.wrong.append(f"{code} was given twice")
+                self._codes.append(code)
 
     def _read(self, connection: http.client.HTTPConnection, code: str, kind: str) -> None:
         path = f"/api/{code}" if kind == RESOLVE else f"/{code}"
