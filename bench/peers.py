@@ -90,6 +90,9 @@ class _Server(ThreadingHTTPServer):
         self.mood = mood
         self.pushes: list[int] = []
 
+    def handle_error(self, *_: Any) -> None:
+        """Say nothing of a client that ended in the middle of a request."""
+
 
 def _serve(mood: str, connection: Connection) -> None:
     server = _Server(mood)
