@@ -8,8 +8,10 @@ import json
 import random
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -20,6 +22,7 @@ from tests.harness.sinks import eventually
 CREATE, RESOLVE, REDIRECT = "create", "resolve", "redirect"
 _JSON = {"Content-Type": "application/json"}
 _REMEMBERED = 200
+_CHECKERS = 4
 _GOOD = frozenset({200, 201, 302})
 
 
@@ -190,13 +193,20 @@ def _code_word(answer: Answer) -> str:
 
 def mistaken(url: str, told: Told) -> list[str]:
     """Resolve every acknowledged code and list those that do not lead to their own targets."""
-    return [*told.wrong, *_resolved_otherwise(url, told.links)]
+    links = list(told.links.items())
+    with ThreadPoolExecutor(_CHECKERS) as threads:
+        parts = threads.map(
+            partial(_otherwise, url), (links[n::_CHECKERS] for n in range(_CHECKERS))
+        )
+        return [*told.wrong, *itertools.chain.from_iterable(parts)]
 
 
-def _resolved_otherwise(url: str, links: Mapping[str, str]) -> Iterator[str]:
+def _otherwise(url: str, links: list[tuple[str, str]]) -> list[str]:
+    found = []
     with requests.Session() as session:
         session.trust_env = False
-        for code, target in list(links.items()):
+        for code, target in links:
             answer = session.get(f"{url}/api/{code}", timeout=20)
             if answer.status_code != 200 or answer.json()["url"] != target:
-                yield f"{code}: {answer.status_code} {answer.text[:200]}, not {target}"
+                found.append(f"{code}: {answer.status_code} {answer.text[:200]}, not {target}")
+    return found

@@ -30,7 +30,8 @@ SAMPLE_S = 0.5
 RECYCLED_AFTER = 20_000 if SECONDS >= LONG else 250
 MEBI = 1024 * 1024
 STEEPEST = 0.5
-"""MiB a minute of a worker's life, after its first third: caches fill, and arenas settle."""
+"""MiB a minute of a worker's life, its beginning left out: caches fill, and arenas settle."""
+WARM_UP = 60 if SECONDS >= LONG else 2
 MOST_MEMORY = 160 * MEBI
 
 _OURS = (
@@ -39,7 +40,7 @@ _OURS = (
 )
 Capture = pytest.CaptureFixture[str]
 
-pytestmark = pytest.mark.timeout(SECONDS + 120)
+pytestmark = pytest.mark.timeout(2 * SECONDS + 120)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,14 +122,14 @@ def _extremes(
 
 
 def _median_slope(samples: list[Sample]) -> float:
-    """Return the growth of the median worker in MiB a minute, its first third left out."""
+    """Return the growth of the median worker in MiB a minute, its first seconds left out."""
     lives: dict[int, list[Sample]] = defaultdict(list)
     for one in samples:
         lives[one.pid].append(one)
     slopes = []
     for life in lives.values():
-        settled = life[len(life) // 3 :]
-        if len(settled) >= 5:
+        settled = [one for one in life if one.time >= life[0].time + WARM_UP]
+        if len(settled) * SAMPLE_S >= WARM_UP / 2:
             times = [one.time / 60 for one in settled]
             fit = statistics.linear_regression(times, [one.memory / MEBI for one in settled])
             slopes.append(fit.slope)
