@@ -197,11 +197,12 @@ class Receiver(ThreadWorker):  # type: ignore[misc]
         return int(self.worker_connections - SPARE_CONNECTIONS - self.nr_conns)
 
     def _close_oldest_waiting(self) -> bool:
-        """Close the connection idle for longest, or else the request begun first."""
+        """Close one that never asked anything, or the idle for longest, or a begun request."""
         waiting = self.keepalived_conns or self.pending_conns
         if not waiting:
             return False
-        conn = waiting.popleft()
+        conn = next((conn for conn in waiting if not conn.initialized), waiting[0])
+        waiting.remove(conn)
         self.poller.unregister(conn.sock)
         self._close(conn)
         return True

@@ -100,8 +100,9 @@ def test_out_of_file_descriptors_it_answers_and_recovers(
         load.stop()
         assert mistaken(service.url, load.told) == []
 
-    # Idle connections make room; a new connection to PostgreSQL may not have found any.
-    assert {(one.status, one.word) for one in load.bad()} <= {(503, "DB_ERROR")}
+    # Idle connections make room, at worst one on which a client was about to ask; a new connection
+    # to PostgreSQL may not have found any.
+    assert {one.word for one in load.bad() if one.status is not None} <= {"DB_ERROR"}
     assert load.bad(again + 5) == []
     assert len(load.bad(short_of)) < len(load.since(short_of)) / 10
     assert service.workers == workers
