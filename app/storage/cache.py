@@ -66,7 +66,7 @@ class LinkCache:
         try:
             self._redis.ask(
                 lambda client: client.execute_command(  # type: ignore[no-untyped-call]
-                    "SET", _LINK_PREFIX + code, value, "EX", seconds
+                    "SET", _LINK_PREFIX + code, value, "EX", seconds, later=True
                 )
             )
         except RedisAway:

@@ -14,7 +14,12 @@ from redis.retry import Retry
 from app.config import RedisSettings
 from app.storage.breaker import CircuitBreaker
 from app.storage.causes import redis_cause
-from app.storage.redis_connections import Client, ThreadConnections
+from app.storage.redis_connections import (
+    Client,
+    Connection,
+    ThreadConnections,
+    TlsConnection,
+)
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +43,7 @@ class Redis:
 
     def __init__(self, settings: RedisSettings) -> None:
         self._connections = ThreadConnections(
-            connection_class=redis.SSLConnection if settings.tls else redis.Connection,
+            connection_class=TlsConnection if settings.tls else Connection,
             host=settings.host,
             port=settings.port,
             password=settings.password,
@@ -52,6 +57,7 @@ class Redis:
             driver_info=None,
         )
         self.client = Client(connection_pool=self._connections)
+        self.client.refused = self._complain
         self.breaker = CircuitBreaker("Redis", self.client.ping, _PROBE_INTERVAL)
         self._complained_at = float("-inf")
 

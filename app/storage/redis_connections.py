@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 import redis
@@ -17,6 +18,34 @@ class _Held:
     def __init__(self, connection: Any, generation: int) -> None:
         self.connection = connection
         self.generation = generation
+
+
+class _Owing:
+    """Part of a connection: answers that nobody has waited for yet."""
+
+    owed = 0
+
+    def disconnect(self, *args: Any, **named: Any) -> None:
+        """Close; what was owed will not come."""
+        self.owed = 0
+        super().disconnect(*args, **named)  # type: ignore[misc]
+
+    def settle(self, refused: Callable[[redis.ResponseError], None]) -> None:
+        """Read the answers that are owed and tell of those that are refusals."""
+        while self.owed:
+            self.owed -= 1
+            try:
+                self.read_response()  # type: ignore[attr-defined]
+            except redis.ResponseError as error:
+                refused(error)
+
+
+class Connection(_Owing, redis.Connection):
+    """A connection that may be owed answers."""
+
+
+class TlsConnection(_Owing, redis.SSLConnection):
+    """The same over TLS."""
 
 
 class ThreadConnections(redis.ConnectionPool):
@@ -56,14 +85,22 @@ class ThreadConnections(redis.ConnectionPool):
 class Client(redis.Redis):
     """Redis-py's client without its own metrics, which cost more than the answer's way home.
 
-    Spans are made around `execute_command`, which stays as it is.
+    A command with `later=True` is sent and not waited for: its answer is read with that of the
+    thread's next command. Spans are made around `execute_command`, which stays as it is.
     """
 
-    def _execute_command(self, *args: Any, **options: Any) -> Any:
-        connection = self.connection_pool.get_connection()
-        return connection.retry.call_with_retry(
-            lambda: self._send_command_parse_response(  # type: ignore[no-untyped-call]
-                connection, args[0], *args, **options
-            ),
-            lambda _error: connection.disconnect(),  # type: ignore[no-untyped-call]
-        )
+    refused: Callable[[redis.ResponseError], None] = staticmethod(lambda _error: None)
+    """Called with the error of a command that was not waited for."""
+
+    def _execute_command(self, *args: Any, later: bool = False, **options: Any) -> Any:
+        connection: Any = self.connection_pool.get_connection()
+
+        def ask() -> Any:
+            connection.send_command(*args)
+            if later:
+                connection.owed += 1
+                return None
+            connection.settle(self.refused)
+            return self.parse_response(connection, args[0], **options)  # type: ignore[no-untyped-call]
+
+        return connection.retry.call_with_retry(ask, lambda _error: connection.disconnect())

@@ -4,7 +4,10 @@ import gc
 import threading
 from collections.abc import Callable
 
-from app.storage.redis import Redis
+import pytest
+
+from app.config import RedisSettings
+from app.storage.redis import Redis, RedisAway
 from tests.harness.servers import Valkey
 
 
@@ -58,3 +61,54 @@ def test_all_threads_connect_anew_when_told(redis: Redis) -> None:
 
     assert after != before
     assert own_id(redis) == after
+
+
+def later(redis: Redis, *command: str) -> None:
+    redis.ask(lambda client: client.execute_command(*command, later=True))  # type: ignore[no-untyped-call]
+
+
+def test_what_is_not_waited_for_is_done_and_answers_stay_in_order(redis: Redis) -> None:
+    for number in range(5):
+        later(redis, "SET", f"key-{number}", str(number))
+
+    found = redis.ask(lambda client: [client.get(f"key-{number}") for number in range(5)])
+
+    assert found == ["0", "1", "2", "3", "4"]
+
+
+def test_a_refusal_that_nobody_waited_for_is_told_and_harms_nothing(
+    redis: Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    later(redis, "SET", "key", "value", "EX", "never")
+
+    assert redis.ask(lambda client: client.get("key")) is None
+    assert [record.message for record in caplog.records] == [
+        "Redis refused a command: an answer of the kind ResponseError"
+    ]
+
+
+def test_what_was_owed_is_forgotten_with_its_connection(redis: Redis, valkey: Valkey) -> None:
+    before = own_id(redis)
+    later(redis, "SET", "key", "value")
+    with valkey.connect() as client:
+        client.client_kill_filter(_id=str(before))
+
+    assert redis.ask(lambda client: client.get("key")) == "value"
+    assert own_id(redis) != before
+
+
+def test_a_server_that_hangs_costs_the_next_command_one_timeout(
+    own_valkey: Valkey,
+) -> None:
+    redis = Redis(RedisSettings("127.0.0.1", own_valkey.port, password=None, tls=False))
+    own_id(redis)
+    own_valkey.freeze()
+
+    later(redis, "SET", "key", "value")
+    assert not redis.breaker.is_open
+    with pytest.raises(RedisAway):
+        redis.ask(lambda client: client.get("key"))
+
+    assert redis.breaker.is_open
+    own_valkey.thaw()
+    redis.close()
