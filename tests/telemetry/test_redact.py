@@ -1,7 +1,10 @@
 """Secrets do not get into lines."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from telemetry import redact as redact_module
 from telemetry.redact import redact, redact_field
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJ1c2VyX2lkIjoiMSJ9.c2lnbmF0dXJl"
@@ -57,3 +60,20 @@ def test_a_field_with_a_secrets_name_is_masked_whole(name: str) -> None:
 @pytest.mark.parametrize("value", [1, 1.5, True, None, "plain"])
 def test_other_fields_keep_their_value_and_type(value: object) -> None:
     assert redact_field("status", value) is value
+
+
+@settings(deadline=None)
+@given(
+    st.text("xX:/ _-.", max_size=6),
+    st.sampled_from(
+        ["://", "eyJ", "bearer", "basic", "passw", "pwd", "secret", "token", "apikey", "api_key"]
+    ),
+    st.integers(0, 1023),
+)
+def test_the_quick_look_at_ascii_misses_nothing(before: str, word: str, cases: int) -> None:
+    mixed = "".join(
+        letter.upper() if cases >> place & 1 else letter for place, letter in enumerate(word)
+    )
+
+    assert redact_module._SUSPECT_ASCII.search(f"{before}{mixed}x") is not None
+    assert redact_module._SUSPECT.search(f"{before}{mixed}x") is not None
