@@ -13,7 +13,7 @@ _SECRET_NAME = re.compile(
 )
 # Most lines hold none of these: one pass decides.
 _SUSPECT = re.compile(r"://|eyJ|bearer|basic|passw|pwd|secret|token|api[_-]?key", re.IGNORECASE)
-# The same for ASCII, at half the cost: without IGNORECASE the engine skips to what can begin a match.
+# The same for ASCII at half the cost: without IGNORECASE the engine skips to what can begin one.
 _SUSPECT_ASCII = re.compile(
     "://|[eE][yY][jJ]|[bB](?:[eE][aA][rR][eE][rR]|[aA][sS][iI][cC])"
     "|[pP](?:[aA][sS][sS][wW]|[wW][dD])|[sS][eE][cC][rR][eE][tT]|[tT][oO][kK][eE][nN]"
