@@ -107,7 +107,8 @@ class ServerSpans:
             self._count((method, scheme), -1)
 
     def _start(self) -> None:
-        request = flask.request
+        current = request_ctx._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
+        request: flask.Request = current.request  # not through a proxy each time
         environ = request.environ
         served: _Served | None = environ.get(_KEY)
         if served is None or _path(environ) in self._untraced:
@@ -126,11 +127,13 @@ class ServerSpans:
         kind = SpanKind.INTERNAL
         if trace.get_current_span(parent) is trace.INVALID_SPAN:
             kind = SpanKind.SERVER
-            if any(carrier in environ for carrier in self._carriers):
-                parent = extract(environ, getter=wsgi_getter)
+            for carrier in self._carriers:
+                if carrier in environ:
+                    parent = extract(environ, getter=wsgi_getter)
+                    break
         span = self._tracer.start_span(name, parent, kind, attributes, start_time=served.started)
         served.token = context.attach(trace.set_span_in_context(span, parent))
-        served.context = weakref.ref(request_ctx._get_current_object())  # type: ignore[attr-defined]  # noqa: SLF001
+        served.context = weakref.ref(current)
         served.span = span
         ids = span.get_span_context()
         if isinstance(told, Request) and ids.is_valid:
@@ -138,13 +141,10 @@ class ServerSpans:
             told.span_id = f"{ids.span_id:016x}"
 
     def _end(self, error: BaseException | None) -> None:
-        served: _Served | None = flask.request.environ.get(_KEY)
+        current = request_ctx._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
+        served: _Served | None = current.request.environ.get(_KEY)
         # A view may push contexts of its own for the same request (copy_current_request_context).
-        if (
-            served is None
-            or served.context is None
-            or served.context() is not request_ctx._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
-        ):
+        if served is None or served.context is None or served.context() is not current:
             return
         served.context = None
         context.detach(served.token)
