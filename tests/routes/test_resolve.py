@@ -127,7 +127,7 @@ def test_a_code_that_cannot_exist(client: FlaskClient, prefix: str, code: str) -
     assert answer.get_json() == {"error": "Invalid short URL format", "code": "INVALID_SHORT_URL"}
 
 
-@pytest.mark.parametrize("path", ["/api", "/user", "/health", "/login", "/api/user", "/api/docs"])
+@pytest.mark.parametrize("path", ["/api", "/user", "/health", "/login", "/api/user", "/docs"])
 def test_a_reserved_word(client: FlaskClient, path: str) -> None:
     answer = client.get(path)
 
