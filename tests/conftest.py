@@ -1,5 +1,6 @@
 """Servers and services for every suite."""
 
+import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,6 +12,11 @@ from tests.harness.servers import Database, Databases, PostgreSQL, Seed, Valkey
 from tests.harness.service import Service
 
 StartService = Callable[..., Service]
+
+
+def pytest_configure() -> None:
+    """Let SIGHUP end what tests start, also where the tests themselves run under nohup."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")

@@ -48,8 +48,12 @@ def test_out_of_memory(service: Service, breakable_valkey: Valkey) -> None:
         cached = keys(breakable_valkey, OURS)
         client.config_set("maxmemory", 1)
         load.await_good(100)
-        service.await_record(lambda record: "the server is out of memory" in record["msg"])
-        client.config_set("maxmemory", 0)
+        try:
+            service.await_record(
+                lambda record: "the server is out of memory" in record["msg"], timeout=30
+            )
+        finally:
+            client.config_set("maxmemory", 0)
         eventually(lambda: keys(breakable_valkey, OURS) > cached)
         load.stop()
         assert mistaken(service.url, load.told) == []
