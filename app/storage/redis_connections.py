@@ -96,6 +96,8 @@ class Client(redis.Redis):
         connection: Any = self.connection_pool.get_connection()
 
         def ask() -> Any:
+            if later:
+                connection.settle(self.refused)  # at most one answer is owed
             connection.send_command(*args)
             if later:
                 connection.owed += 1

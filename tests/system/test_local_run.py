@@ -302,23 +302,12 @@ def test_a_server_that_ends_is_started_again(running: LocalRun) -> None:
     assert resolve(running, code) == "https://example.com/again"
 
 
-def test_a_second_ctrl_c_does_not_wait_for_a_silent_client(start_run: StartRun) -> None:
+def test_a_silent_client_does_not_hold_the_end(start_run: StartRun) -> None:
     run = start_run().await_start()
 
     with socket.create_connection((LOOPBACK, run.port)):
         run.process.send(signal.SIGINT)
-        with pytest.raises(TimeoutError):
-            _wait(run, 3.0)
-        run.process.send(signal.SIGINT)
-        assert run.process.wait(10) == 0
-
-
-def _wait(run: LocalRun, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while run.process.running:
-        if time.monotonic() > deadline:
-            raise TimeoutError
-        time.sleep(0.05)
+        assert run.process.wait(STOP_S) == 0
 
 
 @pytest.mark.skipif(not (ROOT / ".venv" / ".installed").exists(), reason="not made by make")
