@@ -112,3 +112,12 @@ def test_a_server_that_hangs_costs_the_next_command_one_timeout(
     assert redis.breaker.is_open
     own_valkey.thaw()
     redis.close()
+
+
+def test_a_refusal_is_told_though_no_command_is_waited_for(
+    redis: Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    later(redis, "SET", "key", "value", "EX", "never")
+    later(redis, "SET", "key", "value")
+
+    assert len(caplog.records) == 1
