@@ -11,8 +11,8 @@ from pathlib import Path
 
 import telemetry
 from app.config import Settings, SettingsError
-from app.receiver import connections_for
-from app.worker import Worker
+from app.server.receiver import connections_for
+from app.server.worker import Worker
 from telemetry.gunicorn_logger import Logger
 
 DRAIN = 30

@@ -5,7 +5,8 @@ from __future__ import annotations
 from email_validator import EmailNotValidError, validate_email
 
 from app import metrics, passwords
-from app.model import InvalidCredentials, InvalidPayload, ServiceError, User
+from app.model.accounts import User
+from app.model.errors import InvalidCredentials, InvalidPayload, ServiceError
 from app.passwords import Passwords
 from app.storage.users import UserTable
 from app.tokens import Tokens

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from app import codes, metrics, targets
-from app.model import (
+from app.model.errors import (
     DatabaseUnavailable,
     IdGenerationFailed,
     InvalidShortUrl,
-    Link,
     ReservedWord,
     UrlNotFound,
 )
+from app.model.links import Link
 from app.storage.cache import LinkCache
 from app.storage.links import LinkTable
 

@@ -9,7 +9,7 @@ from pwdlib.hashers.argon2 import Argon2Hasher
 from pwdlib.hashers.bcrypt import BcryptHasher
 
 from app import metrics
-from app.model import RateLimitExceeded
+from app.model.errors import RateLimitExceeded
 
 SHORTEST = 6
 LONGEST = 128

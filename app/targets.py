@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import idna
 
-from app.model import InvalidUrl
+from app.model.errors import InvalidUrl
 
 LONGEST = 8192
 """Characters."""

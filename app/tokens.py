@@ -7,7 +7,7 @@ from uuid import UUID
 
 import jwt
 
-from app.model import InvalidToken
+from app.model.errors import InvalidToken
 
 LIFETIME = 24 * 3600
 """Seconds."""

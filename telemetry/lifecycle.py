@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from telemetry.config import Config
 from telemetry.logs import LogPipeline, install
-from telemetry.worker import SIGNALS, WorkerTelemetry
+from telemetry.running import SIGNALS, WorkerTelemetry
 
 if TYPE_CHECKING:
     from flask import Flask

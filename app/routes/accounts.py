@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, request
 
 from app.accounts import Accounts
-from app.model import InvalidPayload
+from app.model.errors import InvalidPayload
 from app.routes.answers import in_utc, json_answer
 from app.routes.bodies import BodyReader
 from app.routes.schemas import Account, LoggedIn, LoginBody, SignedUp, SignupBody

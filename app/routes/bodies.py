@@ -8,7 +8,7 @@ import msgspec
 from flask import Request
 from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 
-from app.model import ServiceError, UnsupportedMediaType
+from app.model.errors import ServiceError, UnsupportedMediaType
 
 LONGEST = 128 * 1024
 """Bytes; the longest target has 8,192 characters, of which JSON may need twelve bytes each."""

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from flask import Request
 
-from app.model import InvalidToken, MissingToken
+from app.model.errors import InvalidToken, MissingToken
 from app.tokens import Tokens
 
 

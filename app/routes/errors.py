@@ -8,7 +8,7 @@ import logging
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from app.model import RateLimitExceeded, ServiceError
+from app.model.errors import RateLimitExceeded, ServiceError
 from app.routes.answers import json_answer
 from app.routes.schemas import ErrorBody
 from app.routes.security_headers import page_headers

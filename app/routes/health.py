@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import msgspec
 from flask import Blueprint, Response
 
-from app.model import NotFound
+from app.model.errors import NotFound
 from app.routes.answers import json_answer
 from app.routes.schemas import Health, Liveness
 

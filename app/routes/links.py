@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, request
 
 from app.links import Links
-from app.model import InvalidJson
+from app.model.errors import InvalidJson
 from app.routes.answers import in_utc, json_answer
 from app.routes.bodies import BodyReader
 from app.routes.caller import optional_user, required_user

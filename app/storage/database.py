@@ -16,7 +16,7 @@ from psycopg.rows import TupleRow
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from app.config import PostgresSettings
-from app.model import DatabaseUnavailable
+from app.model.errors import DatabaseUnavailable
 from app.storage.breaker import CircuitBreaker
 from app.storage.causes import database_cause
 from app.storage.statements import Statement

@@ -6,7 +6,8 @@ from uuid import UUID
 
 import psycopg
 
-from app.model import InvalidToken, Link
+from app.model.errors import InvalidToken
+from app.model.links import Link
 from app.storage.database import Database
 from app.storage.statements import Statement
 from app.targets import Target

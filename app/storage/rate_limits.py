@@ -15,7 +15,7 @@ from limits.strategies import FixedWindowRateLimiter
 
 from app import metrics
 from app.config import Rate, RateLimitSettings
-from app.model import RateLimitExceeded
+from app.model.errors import RateLimitExceeded
 from app.storage.redis import KEY_PREFIX, Redis, RedisAway
 
 _MOST_CLIENTS = 100_000

@@ -6,7 +6,8 @@ from uuid import UUID
 
 import psycopg
 
-from app.model import EmailExists, User, UsernameExists
+from app.model.accounts import User
+from app.model.errors import EmailExists, UsernameExists
 from app.storage.database import Database
 from app.storage.statements import Statement
 

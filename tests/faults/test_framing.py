@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.framing import HELD, is_complete
+from app.server.framing import HELD, is_complete
 
 FIELDS = b"Host: x\r\nAccept: */*\r\n"
 

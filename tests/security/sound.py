@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from app import raw_answers
-from app.model import ServiceError
+from app.model.errors import ServiceError
 from app.routes.errors import HTTP_CODES
+from app.server import raw_answers
 
 CODES = frozenset(
     {kind.code for kind in ServiceError.__subclasses__()}

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from app.model import InvalidUrl
+from app.model.errors import InvalidUrl
 from app.storage.links import LinkTable
 from app.targets import accept
 from tests.harness.servers import Database

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from app import codes
-from app.model import InvalidToken
+from app.model.errors import InvalidToken
 from app.storage.links import LinkTable
 from app.targets import Target, accept
 from tests.harness.servers import Database

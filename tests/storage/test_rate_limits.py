@@ -3,7 +3,7 @@
 import pytest
 
 from app.config import Rate, RateLimitSettings, RedisSettings
-from app.model import RateLimitExceeded
+from app.model.errors import RateLimitExceeded
 from app.storage.rate_limits import RateLimits
 from app.storage.redis import Redis
 from local.ports import free_port

@@ -7,7 +7,7 @@ import pytest
 from app import codes
 from app.accounts import Accounts
 from app.links import Links
-from app.model import DatabaseUnavailable, IdGenerationFailed, UrlNotFound, UsernameExists
+from app.model.errors import DatabaseUnavailable, IdGenerationFailed, UrlNotFound, UsernameExists
 from app.passwords import Passwords
 from app.storage.cache import LinkCache
 from app.storage.database import Database

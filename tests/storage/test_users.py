@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.model import EmailExists, UsernameExists
+from app.model.errors import EmailExists, UsernameExists
 from app.storage.users import UserTable
 from tests.harness.servers import Database
 

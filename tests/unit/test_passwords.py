@@ -6,7 +6,7 @@ import bcrypt
 import pytest
 
 from app import passwords
-from app.model import RateLimitExceeded
+from app.model.errors import RateLimitExceeded
 from app.passwords import Passwords
 
 # Made with Go's golang.org/x/crypto/bcrypt at its default cost would look the same: $2a$10$.

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from app.config import Rate, RateLimitSettings
-from app.model import RateLimitExceeded
+from app.model.errors import RateLimitExceeded
 from app.storage import rate_limits
 from app.storage.rate_limits import ProcessWindow, RateLimits, client_key
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import strategies as st
 
 from app import targets
-from app.model import InvalidUrl
+from app.model.errors import InvalidUrl
 
 # IDNA 2008 has no hyphens in third and fourth place but for punycode (RFC 5891, section 4.2.3.1).
 labels = st.from_regex(r"[a-z0-9]([a-z0-9]-?){0,5}[a-z0-9]", fullmatch=True).filter(

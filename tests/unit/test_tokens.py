@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.model import InvalidToken
+from app.model.errors import InvalidToken
 from app.tokens import Tokens
 
 SECRET = "a-secret-of-the-tests-0123456789abcdef"

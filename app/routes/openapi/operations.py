@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from app import model
+from app.model import errors
 from app.routes import schemas
 
 JSON = "application/json"
@@ -38,7 +38,7 @@ class Operation:
     summary: str
     description: str
     answers: tuple[Answer, ...]
-    refusals: tuple[type[model.ServiceError], ...] = ()
+    refusals: tuple[type[errors.ServiceError], ...] = ()
     """What the use case may say no with; limits, bodies and faults are added from the rest."""
     body: type[msgspec.Struct] | None = None
     limit: str | None = None
@@ -51,10 +51,10 @@ class Operation:
 
 
 _RESOLVING = (
-    model.ReservedWord,
-    model.InvalidShortUrl,
-    model.UrlNotFound,
-    model.DatabaseUnavailable,
+    errors.ReservedWord,
+    errors.InvalidShortUrl,
+    errors.UrlNotFound,
+    errors.DatabaseUnavailable,
 )
 _STATIC = ("ETag",)
 
@@ -70,11 +70,11 @@ def _links() -> tuple[Operation, ...]:
                 Answer(200, "The link that the same owner already has", schemas.KnownLink),
             ),
             (
-                model.InvalidJson,
-                model.InvalidUrl,
-                model.InvalidToken,
-                model.DatabaseUnavailable,
-                model.IdGenerationFailed,
+                errors.InvalidJson,
+                errors.InvalidUrl,
+                errors.InvalidToken,
+                errors.DatabaseUnavailable,
+                errors.IdGenerationFailed,
             ),
             body=schemas.CreateBody,
             limit="RATE_LIMIT",
@@ -92,7 +92,7 @@ def _links() -> tuple[Operation, ...]:
             "get", "/api/user/urls", "listLinks", "Links", "List one's own links",
             "The newest first, at most 10,000.",
             (Answer(200, "The caller's links; an empty list without any", schemas.OwnedLinks),),
-            (model.MissingToken, model.InvalidToken, model.DatabaseUnavailable),
+            (errors.MissingToken, errors.InvalidToken, errors.DatabaseUnavailable),
             limit="RATE_LIMIT",
             bearer="required",
         ),
@@ -106,10 +106,10 @@ def _accounts() -> tuple[Operation, ...]:
             "The answer's token says that the new user is logged in.",
             (Answer(201, "A new account", schemas.SignedUp),),
             (
-                model.InvalidPayload,
-                model.EmailExists,
-                model.UsernameExists,
-                model.DatabaseUnavailable,
+                errors.InvalidPayload,
+                errors.EmailExists,
+                errors.UsernameExists,
+                errors.DatabaseUnavailable,
             ),
             body=schemas.SignupBody,
             limit="RATE_LIMIT_AUTH",
@@ -118,7 +118,7 @@ def _accounts() -> tuple[Operation, ...]:
             "post", "/api/login", "logIn", "Accounts", "Log in",
             "An unknown address gets the answer of a wrong password, after the same time.",
             (Answer(200, "A token", schemas.LoggedIn),),
-            (model.InvalidPayload, model.InvalidCredentials, model.DatabaseUnavailable),
+            (errors.InvalidPayload, errors.InvalidCredentials, errors.DatabaseUnavailable),
             body=schemas.LoginBody,
             limit="RATE_LIMIT_AUTH",
         ),
@@ -166,7 +166,7 @@ def _operations() -> tuple[Operation, ...]:
             Operation(
                 "get", path, name, "Operations", "Metrics of the worker that answers",
                 "Where `ENV=local` only; never limited.",
-                (metrics,), (model.NotFound,),
+                (metrics,), (errors.NotFound,),
             )
             for path, name in (("/metrics", "metrics"), ("/api/metrics", "apiMetrics"))
         ),

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
-from app import model
+from app.model import errors
 from app.routes.errors import HTTP_CODES
 from app.routes.openapi.headers import references
 from app.routes.openapi.operations import HTML, JSON, Operation
@@ -45,7 +45,7 @@ def refusals(operation: Operation) -> list[Refusal]:
     """Return everything an operation may refuse with."""
     kinds = list(operation.refusals)
     if operation.limit:
-        kinds.append(model.RateLimitExceeded)
+        kinds.append(errors.RateLimitExceeded)
     found = [Refusal(kind.status, kind.code, kind.message) for kind in kinds]
     if operation.body:
         found += [Refusal(status, *HTTP_CODES[status]) for status in _BODY_STATUSES]

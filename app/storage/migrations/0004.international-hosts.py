@@ -4,7 +4,7 @@ from typing import Any
 
 from yoyo import step
 
-from app.model import InvalidUrl
+from app.model.errors import InvalidUrl
 from app.targets import accept
 
 __depends__ = {"0003.target-digest-backfill"}

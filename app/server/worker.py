@@ -19,8 +19,8 @@ from typing import Any
 from gunicorn import util
 from gunicorn.http import errors
 
-from app.raw_answers import INTERNAL_ERROR, answer_to, new_request_id
-from app.receiver import Receiver
+from app.server.raw_answers import INTERNAL_ERROR, answer_to, new_request_id
+from app.server.receiver import Receiver
 
 QUICK_DRAIN = 3
 """Seconds for requests in flight at SIGINT or SIGQUIT."""

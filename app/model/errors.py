@@ -1,4 +1,4 @@
-"""What the service is about, and everything that can go wrong with it.
+"""Everything that can go wrong, as clients are told.
 
 ServiceError                     status  code
 ├── InvalidJson                  400     INVALID_JSON
@@ -21,29 +21,7 @@ ServiceError                     status  code
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
 from typing import ClassVar
-from uuid import UUID
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """A short code and where it leads; `created_at` is in UTC, None where it never was noted."""
-
-    code: str
-    target: str
-    created_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class User:
-    """Somebody with an account."""
-
-    id: UUID
-    username: str | None
-    email: str
-    created_at: datetime
 
 
 class ServiceError(Exception):

@@ -28,8 +28,8 @@ from typing import Any
 from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
-from app.framing import HELD, is_complete
-from app.raw_answers import TIMEOUT, new_request_id
+from app.server.framing import HELD, is_complete
+from app.server.raw_answers import TIMEOUT, new_request_id
 
 READ_WAIT = 10.0
 """Seconds for a client to send a whole request."""
