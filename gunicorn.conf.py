@@ -79,7 +79,8 @@ def on_starting(server):
 
 
 def pre_fork(server, worker):
-    """Give the worker the lowest slot no living worker holds."""
+    """Give the worker the lowest slot no living worker holds; learn the task's name till known."""
+    server.telemetry_config = telemetry.prepare(server.telemetry_config)
     taken = {living.slot for living in server.WORKERS.values()}
     worker.slot = min(set(range(len(taken) + 1)) - taken)
 

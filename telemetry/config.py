@@ -8,7 +8,7 @@ import re
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from telemetry import ecs
@@ -125,13 +125,23 @@ class Config:
         )
 
     def with_task_metadata(self) -> Config:
-        """Ask ECS, where there is one, which task this is; takes at most a second."""
-        if self.metadata_uri is None and self.task_arn is None:
+        """Ask ECS, where there is one, which task this is, unless it has told already.
+
+        Takes at most three seconds.
+        """
+        nobody_to_ask = self.metadata_uri is None and self.task_arn is None
+        if nobody_to_ask or (self.cloud and self.task_arn):
             return self
-        task = ecs.fetch_task(self.metadata_uri) if self.metadata_uri else {}
+        task = self._asked_task()
         task_arn = self.task_arn or ecs.task_arn(task)
         cloud = ecs.resource_attributes(task, task_arn, self.cluster_name)
         return dataclasses.replace(self, task_arn=task_arn, cloud=tuple(cloud.items()))
+
+    def _asked_task(self) -> dict[str, Any]:
+        for _ in range(ecs.TRIES if self.metadata_uri else 0):
+            if task := ecs.fetch_task(self.metadata_uri or ""):
+                return task
+        return {}
 
     def signal_endpoint(self, signal: str) -> str | None:
         """Return the URL of `traces` or `metrics` (OTLP/HTTP: base + /v1/<signal>)."""

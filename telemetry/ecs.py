@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 
 LIMIT = 1.0
 """Seconds for the whole answer: the start must not hang on it."""
+TRIES = 3
+"""An endpoint that did not answer is asked again: what it says names the task for all its life."""
 _LONGEST_ANSWER = 1 << 20
 _ARN_PARTS = 6
 
@@ -27,7 +29,8 @@ def fetch_task(uri: str, limit: float = LIMIT) -> dict[str, Any]:
             sock = connection.sock
             response = connection.getresponse()
             body = b""
-            while len(body) < _LONGEST_ANSWER:
+            # Closed, and its socket with it, once all of it was read (Python 3.13).
+            while not response.isclosed() and len(body) < _LONGEST_ANSWER:
                 sock.settimeout(max(deadline - time.monotonic(), 0.001))
                 chunk = response.read1(65536)
                 if not chunk:

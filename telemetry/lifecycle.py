@@ -23,9 +23,10 @@ _worker: WorkerTelemetry | None = None
 
 
 def prepare(config: Config) -> Config:
-    """Do once what all workers share: ask ECS which task this is (1 s), import the SDK.
+    """Do once what all workers share: ask ECS which task this is (3 s at most), import the SDK.
 
-    Call it in the master before it forks; it starts no thread. Return the completed config.
+    Call it in the master before it forks; it starts no thread. Return the completed config. Called
+    again with that, it asks again what was not answered, for the workers that are still to come.
     """
     # What cannot be imported is told by the worker that needs it.
     with contextlib.suppress(Exception):

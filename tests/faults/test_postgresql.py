@@ -11,6 +11,7 @@ import pytest
 import requests
 
 from tests.faults.load import CREATE, REDIRECT, RESOLVE, Load, mistaken
+from tests.harness.room import MACHINE, usual
 from tests.harness.servers import Database
 from tests.harness.service import Service
 from tests.harness.sinks import eventually
@@ -61,8 +62,9 @@ def test_out_of_connections(service: Service, breakable_database: Database) -> N
     assert (health.status_code, health.json()["postgres"]) == (503, False)
     assert {(one.status, one.word) for one in load.bad()} == {(503, "DB_ERROR")}
     assert load.bad(taken, RESOLVE, REDIRECT) == []
-    assert max(one.seconds for one in load.since(taken)) < 3
-    assert load.bad(freed + 5) == []
+    assert usual(one.seconds for one in load.since(taken)) < 3
+    assert max(one.seconds for one in load.since(taken)) < 3 + MACHINE
+    assert load.bad(freed + 5 + MACHINE) == []
 
 
 def test_the_table_locked_for_ten_seconds(service: Service, breakable_database: Database) -> None:
@@ -84,6 +86,6 @@ def test_the_table_locked_for_ten_seconds(service: Service, breakable_database: 
     reads = [one for one in during if one.kind != CREATE]
     assert {(one.status, one.word) for one in load.bad()} == {(503, "DB_ERROR")}
     assert [one for one in reads if not one.good] == []
-    assert max(one.seconds for one in reads) < 1.5
-    assert max(one.seconds for one in during) < 6.5  # 5 s at the server
-    assert load.bad(free + 1) == []
+    assert usual(one.seconds for one in reads) < 1.5
+    assert max(one.seconds for one in during) < 6.5 + MACHINE  # 5 s at the server
+    assert load.bad(free + 1 + MACHINE) == []

@@ -18,6 +18,7 @@ import pytest
 from tests.conftest import StartService
 from tests.faults.clients import IdleClients
 from tests.faults.load import Load, mistaken
+from tests.harness.room import MACHINE
 from tests.harness.servers import Database, Valkey
 from tests.harness.sinks import eventually
 from tests.harness.sinks_loki import COMPLETED, LokiSink
@@ -62,14 +63,12 @@ def test_a_stuck_worker_is_replaced_while_the_other_serves(
         load.await_good(50)
         stuck = service.workers[0]
         os.kill(stuck, signal.SIGSTOP)
-        begun = time.monotonic()
         # A client of the other worker, or a new one, is answered all the while.
         with Load(service.url, 2) as others:
             others.await_good(20)
-            assert max(one.seconds for one in others.exchanges) < 2
+            assert max(one.seconds for one in others.exchanges) < 2 + MACHINE
             assert psutil.pid_exists(stuck)
-        eventually(lambda: len(set(service.workers) - {stuck}) == 2, 20)
-        assert time.monotonic() - begun < 15
+        eventually(lambda: len(set(service.workers) - {stuck}) == 2, 10 + MACHINE)
         load.await_good(100)
         load.stop()
         assert mistaken(service.url, load.told) == []

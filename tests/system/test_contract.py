@@ -1,7 +1,6 @@
 """The contract's main flow, seen from outside, on gunicorn as production runs it."""
 
 import re
-import time
 import uuid
 from collections.abc import Iterator
 
@@ -199,13 +198,11 @@ def test_one_connection_serves_many_requests(service: Service, target: str) -> N
     code = shorten(service, target)
     with requests.Session() as session:
         session.trust_env = False
-        begun = time.monotonic()
         statuses = {
             session.get(f"{service.url}/api/{code}", timeout=WAIT).status_code for _ in range(50)
         }
 
     assert statuses == {200}
-    assert time.monotonic() - begun < WAIT
 
 
 def test_no_password_and_no_token_is_printed(service: Service, target: str, email: str) -> None:

@@ -21,8 +21,8 @@ class Load:
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self.answered = 0
-        self.slowest = 0.0
-        """Seconds."""
+        self.seconds: list[float] = []
+        """How long each answer took."""
         self.statuses: set[int] = set()
         self._threads = [threading.Thread(target=self._client, daemon=True) for _ in range(clients)]
 
@@ -67,7 +67,7 @@ class Load:
                 continue
             with self._lock:
                 self.answered += 1
-                self.slowest = max(self.slowest, time.monotonic() - started)
+                self.seconds.append(time.monotonic() - started)
                 self.statuses.add(response.status)
         if connection is not None:
             connection.close()

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from local.ports import free_port
+from tests.harness.room import MACHINE, usual
 from tests.harness.service import Service
 from tests.harness.sinks import Fault, eventually
 from tests.harness.sinks_loki import LokiSink
@@ -19,12 +20,10 @@ from tests.telemetry.load import Load
 pytestmark = pytest.mark.timeout(150)
 
 FAULTS = [fault for fault in Fault if fault is not Fault.NONE]
-SLOWEST = 1.0
-"""Seconds: less than any of telemetry's own timeouts, enough for a busy machine."""
+SLOW = 1.0
+"""Seconds: less than any of telemetry's own timeouts."""
 FLUSH = 15.0
 """Seconds a worker may take to end once no request is under way."""
-MACHINE = 3.0
-"""Seconds for the master's polling, idle connections and a busy machine."""
 
 Urls = Callable[[], dict[str, str]]
 
@@ -60,7 +59,8 @@ def assert_all_lost_and_said(service: Service) -> None:
     with Load(service.url, ["/hello", "/items/7"]) as load:
         load.await_answers(300)
     assert load.statuses == {200}
-    assert load.slowest < SLOWEST
+    # Whatever waits for a peer waits for each request; one that is slow once met a busy machine.
+    assert usual(load.seconds) < SLOW
     started = time.monotonic()
     assert service.stop(signal.SIGTERM) == 0
     assert time.monotonic() - started < FLUSH + MACHINE
