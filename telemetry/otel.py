@@ -10,12 +10,17 @@ from opentelemetry.exporter.prometheus import PrometheusMetricReader
 from opentelemetry.propagators.composite import CompositePropagator
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
-from opentelemetry.sdk.metrics.view import DropAggregation, View
+from opentelemetry.sdk.metrics.view import (
+    DropAggregation,
+    ExplicitBucketHistogramAggregation,
+    View,
+)
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider, sampling
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from prometheus_client import CollectorRegistry, generate_latest
 
+from telemetry.buckets import BUCKETS
 from telemetry.config import Config
 from telemetry.exporters import (
     BATCH,
@@ -28,27 +33,35 @@ from telemetry.signals import Signal
 
 _OPT_IN = "OTEL_SEMCONV_STABILITY_OPT_IN"
 # Only what we choose, never what a client sends: the protocol's version comes from its request.
-_VIEWS = (
-    View(
-        instrument_name="http.server.request.duration",
-        attribute_keys={
-            "http.request.method",
-            "http.route",
-            "http.response.status_code",
-            "url.scheme",
-            "error.type",
-        },
-    ),
-    View(
-        instrument_name="http.server.active_requests",
-        attribute_keys={"http.request.method", "url.scheme"},
-    ),
-    View(
-        instrument_name="db.client.operation.duration",
-        attribute_keys={"db.system.name", "db.operation.name", "error.type"},
-    ),
-    View(instrument_name="db.client.response.returned_rows", aggregation=DropAggregation()),
-)
+_ATTRIBUTES = {
+    "http.server.request.duration": {
+        "http.request.method",
+        "http.route",
+        "http.response.status_code",
+        "url.scheme",
+        "error.type",
+    },
+    "http.server.active_requests": {"http.request.method", "url.scheme"},
+    "db.client.operation.duration": {"db.system.name", "db.operation.name", "error.type"},
+}
+
+
+def views() -> list[View]:
+    """Return which attributes and buckets the instruments have, and which are not wanted."""
+    chosen = [
+        View(
+            instrument_name=name,
+            attribute_keys=_ATTRIBUTES.get(name),
+            aggregation=ExplicitBucketHistogramAggregation(BUCKETS[name])
+            if name in BUCKETS
+            else None,
+        )
+        for name in sorted(_ATTRIBUTES.keys() | BUCKETS.keys())
+    ]
+    unwanted = View(
+        instrument_name="db.client.response.returned_rows", aggregation=DropAggregation()
+    )
+    return [*chosen, unwanted]
 
 
 def choose_conventions() -> None:
@@ -118,7 +131,7 @@ class Metering:
             self._registry = CollectorRegistry()
             readers.append(PrometheusMetricReader(registry=self._registry))
         self.provider = MeterProvider(
-            readers, resource=described, shutdown_on_exit=False, views=_VIEWS
+            readers, resource=described, shutdown_on_exit=False, views=views()
         )
         metrics.set_meter_provider(self.provider)
 

@@ -281,7 +281,7 @@ def main(variant: str, ratio: float) -> dict[str, Any]:
     provider = TracerProvider(sampler=sampling.ParentBased(sampling.TraceIdRatioBased(ratio)))
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     trace.set_tracer_provider(provider)
-    metrics.set_meter_provider(MeterProvider([reader], views=otel._VIEWS))
+    metrics.set_meter_provider(MeterProvider([reader], views=otel.views()))
     propagate.set_global_textmap(
         CompositePropagator([TraceContextTextMapPropagator(), W3CBaggagePropagator()])
     )
