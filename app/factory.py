@@ -13,6 +13,7 @@ from app.links import Links
 from app.passwords import Passwords
 from app.routes import bodies
 from app.routes.accounts import accounts_blueprint
+from app.routes.client_addresses import ClientAddresses
 from app.routes.cors import Cors, answer_preflights
 from app.routes.errors import handle_errors
 from app.routes.health import health_blueprint
@@ -68,7 +69,8 @@ def create_app(settings: Settings) -> Flask:
     app.register_blueprint(redirects_blueprint(links, limits, status=settings.redirect_status))
 
     proxies = settings.trusted_proxies
-    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=0)  # type: ignore[method-assign]
+    app.wsgi_app = ClientAddresses(app.wsgi_app, proxies)  # type: ignore[method-assign]
+    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=0, x_proto=proxies, x_host=0)  # type: ignore[method-assign]
     app.wsgi_app = Cors(app, settings.cors_origins)  # type: ignore[method-assign]
     app.wsgi_app = RequestIds(app.wsgi_app)  # type: ignore[method-assign]
 
