@@ -55,6 +55,7 @@ _own_descriptors = 64 + 8 * threads
 worker_connections = connections_for(
     descriptors=resource.getrlimit(resource.RLIMIT_NOFILE)[0], wanted=1000, own=_own_descriptors
 )
+sendfile = False  # it would wait in its thread for a client that does not read
 keepalive = 75  # longer than the load balancer's idle timeout of 60 s
 # Forwarded headers are ProxyFix's alone (TRUSTED_PROXIES): gunicorn believes none of them.
 forwarded_allow_ips = ""

@@ -90,6 +90,16 @@ _accounts = _Tally(
     "refused",
 )
 
+_ended_early = _Tally(
+    "shortener.connections.ended_early",
+    "{connection}",
+    "Connections that the server ended before their clients were served",
+    "shortener.connection.cause",
+    "answer_unread",
+    "request_late",
+    "scarce",
+)
+
 _breakers: dict[str, Callable[[], bool]] = {}
 _pool: list[Callable[[], Mapping[str, int]]] = []
 
@@ -122,6 +132,11 @@ def record_refused(limit: str) -> None:
 def record_account(outcome: str) -> None:
     """Count a signup or login: `signed_up`, `logged_in` or `refused`."""
     _accounts.add(outcome)
+
+
+def record_connection_ended(cause: str) -> None:
+    """Count a connection ended early: `answer_unread`, `request_late` or `scarce`."""
+    _ended_early.add(cause)
 
 
 def observe_breaker(system: str, is_open: Callable[[], bool]) -> None:

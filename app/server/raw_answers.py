@@ -10,6 +10,7 @@ from gunicorn import util
 from gunicorn.http import errors
 
 from app.routes import security_headers
+from app.server.hosts import InvalidHost
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ _ANSWERS: tuple[tuple[type[Exception], RawAnswer], ...] = (
         errors.ExpectationFailed,
         RawAnswer(417, "Expectation Failed", "EXPECTATION_FAILED", "Expectation failed"),
     ),
+    (InvalidHost, RawAnswer(400, "Bad Request", "BAD_REQUEST", "Malformed request: no valid Host")),
     (errors.ParseException, _MALFORMED),
 )
 

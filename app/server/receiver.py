@@ -28,7 +28,10 @@ from typing import Any
 from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
+from app import metrics
+from app.server.client_socket import SEND_BUFFER, ClientSocket, Unsent
 from app.server.framing import HELD, is_complete
+from app.server.hosts import HostedParser
 from app.server.raw_answers import TIMEOUT, new_request_id
 
 READ_WAIT = 10.0
@@ -37,6 +40,12 @@ CONTENDED_READ_WAIT = 1.0
 """Seconds for which a thread waits for a client while other requests wait for a thread."""
 SPARE_CONNECTIONS = 8
 """Idle connections make room when so few more can be accepted."""
+ANSWER_UNREAD, REQUEST_LATE, SCARCE = "answer_unread", "request_late", "scarce"
+_COMPLAINTS = {
+    ANSWER_UNREAD: "Answers are not read in time: cut off",
+    REQUEST_LATE: "Requests do not arrive in time: answered 408",
+    SCARCE: "Connections are scarce: idle ones are closed",
+}
 _DESCRIPTOR_WAIT = 0.05
 _COMPLAINT_INTERVAL = 60.0
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
@@ -71,9 +80,16 @@ class Receiver(ThreadWorker):  # type: ignore[misc]
         self.serving_lock = threading.Lock()
         self.over = False
         """The drain is over: nothing is answered any more."""
+        self.unsent = Unsent(self._is_contended, partial(self.ended_early, ANSWER_UNREAD))
         self._partial: dict[Any, bytearray] = {}
         self._complained_at: dict[str, float] = {}
         self._next_cut = 0.0
+
+    def init_process(self) -> None:
+        """Begin to serve; what is set on a listener holds for every connection it accepts."""
+        for listener in self.sockets:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+        super().init_process()
 
     def accept(self, listener: Any) -> None:
         """Accept a connection; its first request may be there already."""
@@ -86,7 +102,8 @@ class Receiver(ThreadWorker):  # type: ignore[misc]
                 raise
             return
         self.nr_conns += 1
-        conn = TConn(self.cfg, sock, address, listener.getsockname())
+        client = ClientSocket(sock, self.unsent)
+        conn = TConn(self.cfg, client, address, listener.getsockname())
         conn.data_ready = True  # a thread never waits for the first bytes
         self._receive(conn)
 
@@ -109,6 +126,7 @@ class Receiver(ThreadWorker):  # type: ignore[misc]
                 return False
             self.serving.add(conn)
         conn.parser.unreader.begun = 0.0
+        conn.sock.begin()
         try:
             return super().handle(conn)
         finally:
@@ -122,11 +140,11 @@ class Receiver(ThreadWorker):  # type: ignore[misc]
             conn = self.pending_conns.popleft()
             self.poller.unregister(conn.sock)
             with contextlib.suppress(OSError):
-                conn.sock.send(TIMEOUT.encode(new_request_id()))
+                conn.sock.sendall(TIMEOUT.encode(new_request_id()))
             self._close(conn)
-            self._complain("Requests do not arrive in time: answered 408")
+            self.ended_early(REQUEST_LATE)
         while self._room() <= 0 and self._close_oldest_waiting():
-            self._complain("Connections are scarce: idle ones are closed")
+            self.ended_early(SCARCE)
         if now >= self._next_cut:
             self._next_cut = now + CONTENDED_READ_WAIT / 4
             self._cut_slow_readers(now)
@@ -142,6 +160,9 @@ class Receiver(ThreadWorker):  # type: ignore[misc]
         except OSError:
             self._close(conn)
             return
+        self._take(conn, data, ended=ended)
+
+    def _take(self, conn: Any, data: bytes, *, ended: bool) -> None:
         partial_request = self._partial.pop(conn, None)
         received = data if partial_request is None else partial_request + data
         if ended and not received:
@@ -155,8 +176,9 @@ class Receiver(ThreadWorker):  # type: ignore[misc]
 
     def _dispatch(self, conn: Any, received: bytes) -> None:
         if not conn.initialized:
-            conn.init()
+            conn.parser = HostedParser(self.cfg, conn.sock, conn.client)
             conn.parser.unreader = _Unreader(conn.sock)
+            conn.initialized = True
         conn.parser.unreader.unread(received)
         self.enqueue_req(conn)
 
@@ -183,8 +205,7 @@ class Receiver(ThreadWorker):  # type: ignore[misc]
         self.poller.register(conn.sock, EVENT_READ, partial(self.on_client_socket_readable, conn))
 
     def _cut_slow_readers(self, now: float) -> None:
-        contended = self.tpool._work_queue.qsize() > 0  # noqa: SLF001  # nothing else tells
-        latest = now - (CONTENDED_READ_WAIT if contended else READ_WAIT)
+        latest = now - (CONTENDED_READ_WAIT if self._is_contended() else READ_WAIT)
         with self.serving_lock:
             unreaders = [conn.parser.unreader for conn in self.serving]
         for unreader in unreaders:
@@ -192,6 +213,12 @@ class Receiver(ThreadWorker):  # type: ignore[misc]
                 # The thread reads the end of the stream, and answers that.
                 with contextlib.suppress(OSError):
                     unreader.sock.shutdown(socket.SHUT_RD)
+                unreader.begun = float("inf")
+                self.ended_early(REQUEST_LATE)
+
+    def _is_contended(self) -> bool:
+        waiting = self.tpool._work_queue.qsize() > 0  # noqa: SLF001  # nothing else tells
+        return waiting or not self.alive
 
     def _room(self) -> int:
         return int(self.worker_connections - SPARE_CONNECTIONS - self.nr_conns)
@@ -214,9 +241,16 @@ class Receiver(ThreadWorker):  # type: ignore[misc]
 
     def _await_descriptor(self, error: OSError) -> None:
         self._complain(f"No connection can be accepted: {errno.errorcode[error.errno or 0]}")
-        if not self._close_oldest_waiting():
+        if self._close_oldest_waiting():
+            self.ended_early(SCARCE)
+        else:
             # The listener stays readable: without a pause this loop would spin.
             time.sleep(_DESCRIPTOR_WAIT)
+
+    def ended_early(self, cause: str) -> None:
+        """Count a connection that its client lost, and say so now and then."""
+        metrics.record_connection_ended(cause)
+        self._complain(_COMPLAINTS[cause])
 
     def _complain(self, message: str) -> None:
         """Say it now and then: whoever floods us must not flood the log."""

@@ -20,7 +20,7 @@ from gunicorn import util
 from gunicorn.http import errors
 
 from app.server.raw_answers import INTERNAL_ERROR, answer_to, new_request_id
-from app.server.receiver import Receiver
+from app.server.sender import Sender
 
 QUICK_DRAIN = 3
 """Seconds for requests in flight at SIGINT or SIGQUIT."""
@@ -31,7 +31,7 @@ SETTLE = 0.2
 STOP_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT})
 
 
-class Worker(Receiver):
+class Worker(Sender):
     """A gthread worker that loses no telemetry when it stops and speaks JSON."""
 
     slot = 0
@@ -168,6 +168,7 @@ class Worker(Receiver):
         for conn in stuck:
             with contextlib.suppress(OSError):
                 conn.sock.shutdown(socket.SHUT_RDWR)
+        self.cut_all()
         deadline = time.monotonic() + SETTLE
         while self.serving and time.monotonic() < deadline:
             time.sleep(0.005)

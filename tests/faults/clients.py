@@ -67,6 +67,77 @@ class SlowClients(IdleClients):
                 return
 
 
+class DeafClients(IdleClients):
+    """Connections that ask again and again and never read; one that was cut comes back."""
+
+    def __init__(self, port: int, count: int, request: bytes, *, times: int | None = None) -> None:
+        """Settle what is asked for; `times` bounds how often each connection asks."""
+        super().__init__(port, count)
+        self._request, self._times = request, times
+        self.cut = 0
+        """How many connections the server has ended."""
+        self.blocked: set[int] = set()
+        """Places whose connection takes no more requests."""
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._ask, daemon=True)
+        self._unsent: list[bytes] = []
+
+    def __enter__(self) -> Self:
+        """Connect and begin to ask."""
+        for place in range(self._count):
+            self._unsent.append(b"")
+            self.sockets.append(self._connect(place))
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop asking and close all."""
+        self._stopping.set()
+        self._thread.join(10)
+        for wire in self.sockets:
+            wire.close()
+
+    def _connect(self, place: int) -> socket.socket:
+        wire = socket.socket()
+        wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # before the connection
+        wire.settimeout(10)
+        try:
+            wire.connect((LOOPBACK, self._port))
+        except OSError:
+            wire.close()
+            raise
+        wire.setblocking(False)
+        self._unsent[place] = self._request * (self._times or 1)
+        return wire
+
+    def _ask(self) -> None:
+        while not self._stopping.wait(0.005):
+            for place, wire in enumerate(self.sockets):
+                if wire.fileno() < 0:
+                    continue  # there was nobody to come back to
+                self.blocked.discard(place)
+                try:
+                    self._send(place, wire)
+                except BlockingIOError:
+                    self.blocked.add(place)
+                except OSError:
+                    self.cut += 1
+                    wire.close()
+                    with contextlib.suppress(OSError):
+                        self.sockets[place] = self._connect(place)
+
+    def _send(self, place: int, wire: socket.socket) -> None:
+        if failed := wire.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            raise OSError(failed, "ended")
+        for _ in range(100):
+            if not self._unsent[place]:
+                if self._times is not None:
+                    return
+                self._unsent[place] = self._request * 20
+            sent = wire.send(self._unsent[place])
+            self._unsent[place] = self._unsent[place][sent:]
+
+
 def answers(sockets: Sequence[socket.socket], timeout: float) -> list[bytes]:
     """Wait until the server has ended every connection, and return what it said on each."""
     said = [b""] * len(sockets)

@@ -1,5 +1,7 @@
 """Broken HTTP, shape by shape: above all requests that a proxy may see otherwise than we do."""
 
+import json
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -137,16 +139,38 @@ def test_what_does_not_end_is_cut_off(attacked: Service, endless: bytes) -> None
         assert_sound(answer.status, answer.headers, answer.body, page=False)
 
 
-@pytest.mark.parametrize(
-    "host",
-    [b"", b"a b", b"a/b", b"a@b", b"a:99999", b"a:b", b"[::1", b"<script>", b"\xff", b"a" * 8000],
-)
-def test_a_host_that_is_none_is_no_fault_of_ours(attacked: Service, host: bytes) -> None:
+NO_HOSTS = [b"a b", b"a/b", b"a@b", b"a:b", b"[::1", b"[]", b"<script>", b"\xff", b"a%zz", b"a,b c"]
+HOSTS = [b"", b"a", b"a:99999", b"a:", b"[::1]:80", b"[v1.x:y]", b"a%C3%A4", b"x_y.z-", b"a" * 8000]
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_an_odd_host_is_no_fault_of_ours(attacked: Service, host: bytes) -> None:
     body = b'{"url":"https://e.com/host"}'
     request = b"POST /api/ HTTP/1.1\r\nHost: %b\r\nContent-Length: %d\r\n\r\n%b"
 
     for answer in exchange(attacked, request % (host, len(body), body)):
         assert_sound(answer.status, answer.headers, answer.body, page=False)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [b"", b"X-Forwarded-Host: x\r\n", b"Host: x\r\nHost: x\r\n"]
+    + [b"Host: %b\r\n" % host for host in NO_HOSTS],
+)
+@pytest.mark.parametrize("target", [b"/healthz", b"http://s.test/healthz", b"/aB3xY9"])
+def test_a_request_for_no_host_is_refused(attacked: Service, target: bytes, fields: bytes) -> None:
+    """RFC 9112, section 3.2."""
+    (answer,) = exchange(attacked, b"GET %b HTTP/1.1\r\n%b\r\n" % (target, fields) + HIDDEN)
+
+    assert (answer.status, json.loads(answer.body)["code"]) == (400, "BAD_REQUEST")
+    assert answer.headers["connection"] == "close"
+    assert_sound(answer.status, answer.headers, answer.body, page=False)
+
+
+def test_http_1_0_needs_no_host(attacked: Service) -> None:
+    (answer,) = exchange(attacked, b"GET /healthz HTTP/1.0\r\n\r\n")
+
+    assert answer.status == 200
 
 
 def test_another_host_in_the_target_changes_nothing(attacked: Service) -> None:
