@@ -15,6 +15,9 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _TRACE_HEADER = re.compile(r"[A-Za-z0-9=;:._-]{1,256}")
 _LONGEST_PATH = 2048
 
+UNTRACED_PATHS = frozenset({"/healthz", "/metrics", "/api/metrics"})
+"""Asked by probes and scrapers: neither spans nor measurements are made of these."""
+
 
 class Request:
     """What is known of one request; filled while it is served."""

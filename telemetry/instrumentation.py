@@ -12,12 +12,11 @@ from opentelemetry.instrumentation.flask import FlaskInstrumentor
 from opentelemetry.trace import Span
 from opentelemetry.util.http import sanitize_method
 
-from telemetry.context import Request
+from telemetry.context import UNTRACED_PATHS, Request
 from telemetry.middleware import REQUEST_KEY
 from telemetry.server_spans import ServerSpans
 
 # The library searches the whole URL, query included: tie the pattern to the path.
-UNTRACED_PATHS = frozenset({"/healthz", "/metrics", "/api/metrics"})
 UNTRACED = r"^[^/?#]*://[^/?#]*/(?:healthz|metrics|api/metrics)(?:[?#]|$)"
 _CAPTURE = "OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SERVER_"
 _CLIENTS = {

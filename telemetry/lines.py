@@ -10,7 +10,7 @@ import msgspec
 from opentelemetry import trace
 from pythonjsonlogger.core import BaseJsonFormatter
 
-from telemetry.context import Request, current_request
+from telemetry.context import UNTRACED_PATHS, Request, current_request
 from telemetry.redact import redact, redact_field
 
 LONGEST_LINE = 256 * 1024
@@ -163,6 +163,8 @@ def _add_request(fields: dict[str, Any], request: Request) -> None:
     if request.trace_id is not None:
         fields["trace_id"] = request.trace_id
         fields["span_id"] = request.span_id
+    elif request.path in UNTRACED_PATHS:
+        fields["untraced"] = "on purpose"  # nobody need look for its trace
     fields["request_id"] = request.request_id
     fields["method"] = request.method
     fields["path"] = request.path

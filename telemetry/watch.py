@@ -15,6 +15,9 @@ from telemetry.lines import Clock
 PROBE_INTERVAL = 5.0
 REPORT_INTERVAL = 60.0
 """Seconds."""
+# In the words of the Go service, which operators search for (specification, Troubleshooting).
+_NOT_AT_LOKI = "failed to send log to loki"
+_TO_STDOUT = "log lines, stdout"
 
 
 class Report:
@@ -41,12 +44,16 @@ class Report:
             line = {
                 "level": "warn",
                 "ts": self._clock.format(time.time()),
-                "msg": message,
+                "msg": f"{message}: {_NOT_AT_LOKI}" if _misses_lines(fresh) else message,
                 "logger": "telemetry",
                 "lost": fresh,
                 "pid": os.getpid(),
             }
             self._write(json.dumps(line) + "\n")
+
+
+def _misses_lines(lost: Mapping[str, int]) -> bool:
+    return any(what.startswith("log lines, ") and what != _TO_STDOUT for what in lost)
 
 
 def _stderr(text: str) -> None:

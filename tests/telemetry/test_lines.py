@@ -129,6 +129,17 @@ def test_request_completed_has_the_fields_and_types_of_the_specification() -> No
 
 
 @pytest.mark.parametrize(
+    ("path", "said"),
+    [("/healthz", "on purpose"), ("/api/metrics", "on purpose"), ("/api/Zz9Zz9", None)],
+)
+def test_a_line_says_that_its_request_has_no_trace_on_purpose(path: str, said: str | None) -> None:
+    request = Request({"REQUEST_METHOD": "GET", "PATH_INFO": path})
+    request.status = 200
+    fields = json.loads(RENDERER.completed(request, 0.001).json)
+    assert (fields.get("untraced"), "trace_id" in fields) == (said, False)
+
+
+@pytest.mark.parametrize(
     "given_id", ["", "a b", "ä", "x" * 129, "a\n", "<script>", "a/b", "\u0661"]
 )
 def test_a_request_id_that_does_not_match_is_replaced(given_id: str) -> None:

@@ -18,6 +18,19 @@ def test_a_report_says_what_was_lost_since_the_last_one() -> None:
     assert lost == [{"log lines, refused": 2}, {"spans": 5}]
 
 
+def test_what_an_operator_searches_for_is_said_where_lines_missed_loki() -> None:
+    losses = {"spans": 1, "log lines, stdout": 1, "log lines, unreachable": 0}
+    written: list[str] = []
+    report = Report(lambda: losses, written.append)
+    report.say("Telemetry was lost")
+    losses["log lines, unreachable"] = 7
+    report.say("Telemetry was lost")
+    assert [json.loads(line)["msg"] for line in written] == [
+        "Telemetry was lost",
+        "Telemetry was lost: failed to send log to loki",
+    ]
+
+
 def test_a_report_without_news_says_nothing() -> None:
     written: list[str] = []
     report = Report(lambda: {"spans": 3}, written.append)
