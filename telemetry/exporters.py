@@ -18,6 +18,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
 from telemetry.context import muted
+from telemetry.farewell import farewell
 from telemetry.signals import Signal
 
 TIMEOUT = 2.0
@@ -115,6 +116,9 @@ class AccountedSpanProcessor(BatchSpanProcessor):
 class AccountedMetricExporter(MetricExporter):
     """Exports metrics and tells the signal what came of it."""
 
+    ending = False
+    """The worker ends: what is exported from now on is its farewell."""
+
     def __init__(self, endpoint: str, signal: Signal) -> None:
         super().__init__()
         self._session = _Session()
@@ -130,6 +134,8 @@ class AccountedMetricExporter(MetricExporter):
         **_kwargs: Any,
     ) -> MetricExportResult:
         """Export the metrics; never raise."""
+        if self.ending:
+            metrics_data = farewell(metrics_data)
         with muted():
             try:
                 result = self._exporter.export(metrics_data, timeout_millis)

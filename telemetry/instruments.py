@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import psutil
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
@@ -34,6 +35,32 @@ def observe_process(meter: Meter) -> None:
     )
     meter.create_observable_up_down_counter(
         "process.thread.count", [threads], "{thread}", "Threads of the worker."
+    )
+
+
+def observe_reports(meter: Meter) -> None:
+    """Report the time by this worker's clock: who sees it move knows that the worker lives.
+
+    It is 0 in the last report (telemetry/farewell.py): that tells a worker that ended from one
+    that cannot be heard.
+    """
+
+    def now(_: CallbackOptions) -> Iterable[Observation]:
+        return [Observation(time.time())]
+
+    meter.create_observable_gauge(
+        "telemetry.report.time", [now], "s", "When the worker reported last, by its own clock."
+    )
+
+
+def observe_failing(meter: Meter, works: Callable[[], Mapping[str, bool]]) -> None:
+    """Report which signals' last export was not accepted, while it is so."""
+
+    def failing(_: CallbackOptions) -> Iterable[Observation]:
+        return [Observation(int(not well), {"signal": name}) for name, well in works().items()]
+
+    meter.create_observable_gauge(
+        "telemetry.export.failing", [failing], "{signal}", "1 while exports are not accepted."
     )
 
 

@@ -120,9 +120,11 @@ class Metering:
         self.signal = Signal("metrics")
         readers: list[MetricReader] = []
         self.reader: PeriodicExportingMetricReader | None = None
+        self._exporter: AccountedMetricExporter | None = None
         if endpoint is not None:
+            self._exporter = AccountedMetricExporter(endpoint, self.signal)
             self.reader = PeriodicExportingMetricReader(
-                AccountedMetricExporter(endpoint, self.signal),
+                self._exporter,
                 export_interval_millis=config.metric_interval * 1000,
             )
             readers.append(self.reader)
@@ -139,6 +141,12 @@ class Metering:
         """Export once more: the series are cumulative, so nothing is counted twice."""
         if self.reader is not None:
             self.reader.force_flush()
+
+    def end(self) -> None:
+        """Export for the last time and stop; what is a state is exported as 0."""
+        if self._exporter is not None:
+            self._exporter.ending = True
+        self.provider.shutdown()
 
     def prometheus_text(self) -> bytes | None:
         """Return this worker's series in Prometheus text format, or None unless local."""

@@ -67,9 +67,11 @@ class WorkerTelemetry:
         self.metering = otel.Metering(config, config.signal_endpoint("metrics"), described)
         meter = self.metering.provider.get_meter("telemetry")
         instruments.observe_process(meter)
+        instruments.observe_reports(meter)
         instruments.observe_stdout(meter, lambda: self.pipeline.unwritten)
         if self.tracing:
             instruments.observe_exports(meter, [self.tracing.signal, self.metering.signal])
+        instruments.observe_failing(meter, self._signals_that_work)
         if self.shipper:
             instruments.observe_loki(meter, self.shipper)
 
@@ -109,6 +111,17 @@ class WorkerTelemetry:
             "loki_logging": self.shipper is not None and self.shipper.pusher.works,
         }
 
+    def _signals_that_work(self) -> dict[str, bool]:
+        """Tell of each signal that is sent anywhere whether its last export was accepted."""
+        works = {}
+        if self.tracing:
+            works["traces"] = self.tracing.signal.works
+        if self.metering and self.metering.reader:
+            works["metrics"] = self.metering.signal.works
+        if self.shipper:
+            works["logs"] = self.shipper.pusher.works
+        return works
+
     def losses(self) -> dict[str, int]:
         """Count what was given up, by kind and reason, since the start."""
         lost = {"log lines, stdout": self.pipeline.unwritten}
@@ -133,7 +146,7 @@ class WorkerTelemetry:
             bounded(self.tracing.provider.shutdown, budget * _SPANS)
             self.tracing.signal.give_up()
         if self.metering:
-            bounded(self.metering.provider.shutdown, budget * _METRICS)
+            bounded(self.metering.end, budget * _METRICS)
         if self.shipper:
             self.shipper.stop(max(end - time.monotonic(), 0))
         logs.uninstall(self._handler)

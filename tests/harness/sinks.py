@@ -41,7 +41,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:  # http.server's name
         sink = self.server.sink
         sink.attempts += 1
-        fault = sink.fault
+        fault = Fault.NONE if self.path in sink.spared_paths else sink.fault
         length = int(self.headers.get("Content-Length", "0"))
         if fault is Fault.RESETS:
             self.rfile.read(min(length, 16))
@@ -95,6 +95,8 @@ class Sink:
     def __init__(self, port: int = 0) -> None:
         self.lock = threading.RLock()
         self.fault = Fault.NONE
+        self.spared_paths: tuple[str, ...] = ()
+        """What the fault leaves alone."""
         self.released = threading.Event()
         self.attempts = 0
         self.errors: list[str] = []
