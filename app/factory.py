@@ -75,6 +75,7 @@ def create_app(settings: Settings) -> Flask:
     app.wsgi_app = RequestIds(app.wsgi_app)  # type: ignore[method-assign]
 
     metrics.observe_pool(database.statistics)
+    metrics.observe_database_waiting(database.waiting)
     metrics.observe_breaker("postgresql", lambda: database.breaker.is_open)
     if redis:
         metrics.observe_breaker("redis", lambda: redis.breaker.is_open)

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Mapping
 
 from opentelemetry.metrics import CallbackOptions, Observation, get_meter
 
+from app.model.errors import TokenFault
+
 _POOL_NAME = {"db.client.connection.pool.name": "postgresql"}
 
 
@@ -100,8 +102,35 @@ _ended_early = _Tally(
     "scarce",
 )
 
+_tokens = _Tally(
+    "shortener.tokens.refused",
+    "{request}",
+    "Requests refused for their token",
+    "shortener.reason",
+    *(fault.value for fault in TokenFault),
+)
+_database_waits = _Tally(
+    "shortener.database.waits",
+    "{wait}",
+    "Requests that had to wait before PostgreSQL could be asked",
+    "shortener.database.awaited",
+    "turn",
+    "connection",
+)
+_database_refusals = _Tally(
+    "shortener.database.refused",
+    "{request}",
+    "Requests refused for PostgreSQL's sake",
+    "shortener.reason",
+    "breaker",
+    "turn",
+    "connection",
+    "statement",
+)
+
 _breakers: dict[str, Callable[[], bool]] = {}
 _pool: list[Callable[[], Mapping[str, int]]] = []
+_waiting: list[Callable[[], Mapping[str, int]]] = []
 
 
 def record_created(*, new: bool) -> None:
@@ -139,6 +168,21 @@ def record_connection_ended(cause: str) -> None:
     _ended_early.add(cause)
 
 
+def record_token_refused(fault: TokenFault) -> None:
+    """Count a request that came without a token it needs, or with a wrong one."""
+    _tokens.add(fault.value)
+
+
+def record_database_wait(awaited: str) -> None:
+    """Count a request that has to wait for a `turn` or for a `connection`."""
+    _database_waits.add(awaited)
+
+
+def record_database_refusal(reason: str) -> None:
+    """Count a refusal: the `breaker` was open, no `turn`, no `connection`, or the `statement`."""
+    _database_refusals.add(reason)
+
+
 def observe_breaker(system: str, is_open: Callable[[], bool]) -> None:
     """Report the state of the circuit breaker before `postgresql` or `redis`."""
     _breakers[system] = is_open
@@ -147,6 +191,19 @@ def observe_breaker(system: str, is_open: Callable[[], bool]) -> None:
 def observe_pool(read: Callable[[], Mapping[str, int]]) -> None:
     """Report the connection pool; `read` gives its `idle`, `used`, `max`, `pending`, `timeouts`."""
     _pool[:] = [read]
+
+
+def observe_database_waiting(read: Callable[[], Mapping[str, int]]) -> None:
+    """Report how many requests wait now; `read` gives those for a `turn` and a `connection`."""
+    _waiting[:] = [read]
+
+
+def _observe_waiting(_options: CallbackOptions) -> Iterable[Observation]:
+    return [
+        Observation(count, {"shortener.database.awaited": awaited})
+        for read in _waiting
+        for awaited, count in read().items()
+    ]
 
 
 def _observe_breakers(_options: CallbackOptions) -> Iterable[Observation]:
@@ -177,6 +234,12 @@ _meter.create_observable_gauge(
     callbacks=[_observe_breakers],
     unit="{breaker}",
     description="1 while a dependency is not asked because it did not answer",
+)
+_meter.create_observable_up_down_counter(
+    "shortener.database.waiting",
+    callbacks=[_observe_waiting],
+    unit="{request}",
+    description="Requests that wait before PostgreSQL can be asked",
 )
 _meter.create_observable_up_down_counter(
     "db.client.connection.count",

@@ -78,7 +78,7 @@ class _Turns:
                 return
             self._places.release()
         metrics.record_refused("passwords")
-        raise RateLimitExceeded(retry_after=1, limit=self._concurrent, window=1)
+        raise RateLimitExceeded("passwords", retry_after=1, limit=self._concurrent, window=1)
 
     def __exit__(self, *_: object) -> None:
         self._turns.release()

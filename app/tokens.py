@@ -7,7 +7,7 @@ from uuid import UUID
 
 import jwt
 
-from app.model.errors import InvalidToken
+from app.model.errors import InvalidToken, TokenFault
 
 LIFETIME = 24 * 3600
 """Seconds."""
@@ -31,16 +31,20 @@ class Tokens:
         return jwt.encode(claims, self._secret, algorithm=_ALGORITHM)
 
     def verify(self, token: str) -> UUID:
-        """Return the user's id; raise InvalidToken whatever is wrong with the token."""
-        if len(token) <= _LONGEST:
-            for secret in self._accepted:
-                user_id = _user_id(token, secret)
-                if user_id is not None:
-                    return user_id
-        raise InvalidToken
+        """Return the user's id; raise InvalidToken, which tells the log what is wrong with it."""
+        if len(token) > _LONGEST:
+            raise InvalidToken(TokenFault.MALFORMED)
+        read = [_read(token, secret) for secret in self._accepted]
+        for found in read:
+            if isinstance(found, UUID):
+                return found
+        # Under the wrong one of two secrets nothing but the signature is seen.
+        faults = [found for found in read if isinstance(found, TokenFault)]
+        told = [fault for fault in faults if fault is not TokenFault.SIGNATURE]
+        raise InvalidToken((told or faults)[0])
 
 
-def _user_id(token: str, secret: str) -> UUID | None:
+def _read(token: str, secret: str) -> UUID | TokenFault:
     try:
         claims = jwt.decode(
             token,
@@ -50,5 +54,11 @@ def _user_id(token: str, secret: str) -> UUID | None:
             options={"require": ["user_id", "exp", "iat", "nbf"]},
         )
         return UUID(claims["user_id"])
+    except jwt.ExpiredSignatureError:
+        return TokenFault.EXPIRED
+    except jwt.ImmatureSignatureError:
+        return TokenFault.NOT_YET_VALID
+    except (jwt.InvalidSignatureError, jwt.InvalidAlgorithmError):
+        return TokenFault.SIGNATURE
     except (jwt.PyJWTError, ValueError, TypeError, AttributeError, RecursionError):
-        return None
+        return TokenFault.MALFORMED

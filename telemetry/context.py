@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from time import perf_counter
@@ -25,6 +25,7 @@ class Request:
     __slots__ = (
         "amzn_trace_id",
         "client_ip",
+        "fields",
         "method",
         "path",
         "request_id",
@@ -50,6 +51,8 @@ class Request:
         amzn = environ.get("HTTP_X_AMZN_TRACE_ID")
         self.amzn_trace_id: str | None = amzn if amzn and _TRACE_HEADER.fullmatch(amzn) else None
         self.status = 0
+        self.fields: Mapping[str, str] | None = None
+        """What the application adds to the line, such as why it refused."""
         self.trace_id: str | None = None
         self.span_id: str | None = None
 

@@ -143,6 +143,8 @@ class Renderer:
         fields["status"] = request.status
         fields["latency_ms"] = round(latency * 1000, 3)
         fields["client_ip"] = request.client_ip
+        if request.fields:
+            fields.update({name: redact(text) for name, text in request.fields.items()})
         return self._line(fields, level)
 
     def _line(self, fields: dict[str, Any], level: int) -> Line:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 REQUEST_KEY = "telemetry.request"
+FIELDS_KEY = "telemetry.fields"
+"""Under this key of its environment the application may leave fields for the line of a refusal."""
 _NO_CONTEXT = Context()
 _SCHEMES = frozenset({"http", "https"})
 
@@ -41,6 +43,8 @@ class RequestLog:
 
         def start(status: str, *rest: Any) -> Any:
             request.status = int(status[:3])
+            if request.status >= 400:
+                request.fields = environ.get(FIELDS_KEY)
             return start_response(status, *rest)
 
         try:

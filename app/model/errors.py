@@ -21,6 +21,7 @@ ServiceError                     status  code
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import ClassVar
 
 
@@ -31,11 +32,22 @@ class ServiceError(Exception):
     code: ClassVar[str]
     message: ClassVar[str]
 
-    def __init__(self, details: str | None = None, *, retry_after: int | None = None) -> None:
-        """Give `details` for people and `retry_after` in seconds, where they help."""
+    def __init__(
+        self,
+        details: str | None = None,
+        *,
+        retry_after: int | None = None,
+        reason: str | None = None,
+    ) -> None:
+        """Give `details` for people and `retry_after` in seconds, where they help.
+
+        `reason` is for the log alone, in our own words: a client is not told why a token was
+        refused, nor what is wrong with the database.
+        """
         super().__init__(details or self.message)
         self.details = details
         self.retry_after = retry_after
+        self.reason = reason
 
 
 class InvalidJson(ServiceError):
@@ -78,12 +90,30 @@ class ReservedWord(ServiceError):
     message = "Invalid short code - reserved word"
 
 
+class TokenFault(StrEnum):
+    """Why a token is refused, as the log and a metric say it."""
+
+    EXPIRED = "expired"
+    SIGNATURE = "signature"
+    """Forged, or of another secret."""
+    NOT_YET_VALID = "not_yet_valid"
+    """Whoever issued it has a clock that is ahead of ours."""
+    MALFORMED = "malformed"
+    USER_GONE = "user_gone"
+    MISSING = "missing"
+
+
 class MissingToken(ServiceError):
     """A route needs a Bearer token and there is none."""
 
     status = 401
     code = "MISSING_TOKEN"
     message = "missing authorization header"
+
+    fault: ClassVar[TokenFault] = TokenFault.MISSING
+
+    def __init__(self) -> None:
+        super().__init__(reason=self.fault)
 
 
 class InvalidToken(ServiceError):
@@ -93,6 +123,10 @@ class InvalidToken(ServiceError):
     code = "INVALID_TOKEN"
     message = "invalid or expired token"
 
+    def __init__(self, fault: TokenFault) -> None:
+        super().__init__(reason=fault)
+        self.fault = fault
+
 
 class InvalidCredentials(ServiceError):
     """No account has this address and password."""
@@ -100,6 +134,9 @@ class InvalidCredentials(ServiceError):
     status = 401
     code = "INVALID_CREDENTIALS"
     message = "Invalid email or password"
+
+    def __init__(self) -> None:
+        super().__init__(reason="credentials")
 
 
 class UrlNotFound(ServiceError):
@@ -149,8 +186,9 @@ class RateLimitExceeded(ServiceError):
     code = "RATE_LIMIT_EXCEEDED"
     message = "Rate limit exceeded"
 
-    def __init__(self, *, retry_after: int, limit: int, window: int) -> None:
-        super().__init__(retry_after=retry_after)
+    def __init__(self, name: str, *, retry_after: int, limit: int, window: int) -> None:
+        """Give the limit's `name` for the log."""
+        super().__init__(retry_after=retry_after, reason=name)
         self.limit = limit
         self.window = window
 
@@ -162,8 +200,8 @@ class DatabaseUnavailable(ServiceError):
     code = "DB_ERROR"
     message = "Database error"
 
-    def __init__(self) -> None:
-        super().__init__(retry_after=1)
+    def __init__(self, cause: str) -> None:
+        super().__init__(retry_after=1, reason=cause)
 
 
 class IdGenerationFailed(ServiceError):
@@ -174,4 +212,4 @@ class IdGenerationFailed(ServiceError):
     message = "Could not generate a short code"
 
     def __init__(self) -> None:
-        super().__init__(retry_after=1)
+        super().__init__(retry_after=1, reason="ten codes in a row were taken")

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from flask import Request
 
-from app.model.errors import InvalidToken, MissingToken
+from app.model.errors import InvalidToken, MissingToken, TokenFault
 from app.tokens import Tokens
 
 
@@ -25,5 +25,5 @@ def optional_user(request: Request, tokens: Tokens) -> UUID | None:
         return None
     scheme, _, token = header.strip().partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
-        raise InvalidToken
+        raise InvalidToken(TokenFault.MALFORMED)
     return tokens.verify(token.strip())

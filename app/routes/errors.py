@@ -8,7 +8,8 @@ import logging
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from app.model.errors import RateLimitExceeded, ServiceError
+from app import metrics
+from app.model.errors import InvalidToken, MissingToken, RateLimitExceeded, ServiceError
 from app.routes.answers import json_answer
 from app.routes.schemas import ErrorBody
 from app.routes.security_headers import page_headers
@@ -37,6 +38,8 @@ _STYLE = (
 )
 _PAGE_HEADERS = page_headers(_STYLE)
 REDIRECT_ENDPOINT = "redirects.follow"
+LOGGED = "telemetry.fields"
+"""Where a WSGI environment holds what the line "Request completed" says beside the usual."""
 
 
 def handle_errors(app: Flask) -> None:
@@ -47,6 +50,11 @@ def handle_errors(app: Flask) -> None:
 
 
 def _service_error(error: ServiceError) -> Response:
+    if error.reason is not None:
+        name = "cause" if error.status >= 500 else "reason"
+        request.environ.setdefault(LOGGED, {})[name] = error.reason
+    if isinstance(error, (InvalidToken, MissingToken)):
+        metrics.record_token_refused(error.fault)
     limited = isinstance(error, RateLimitExceeded)
     body = ErrorBody(
         error.message, error.code, error.details, error.retry_after if limited else None

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import psycopg
 
 from app.config import PostgresSettings
-from app.storage.database import connection_arguments
+from app.storage.connections import connection_arguments
 
 _STATEMENT_LIMIT = 1500
 """Milliseconds."""

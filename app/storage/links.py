@@ -6,7 +6,7 @@ from uuid import UUID
 
 import psycopg
 
-from app.model.errors import InvalidToken
+from app.model.errors import InvalidToken, TokenFault
 from app.model.links import Link
 from app.storage.database import Database
 from app.storage.statements import Statement
@@ -78,12 +78,12 @@ class LinkTable:
         try:
             rows = self._database.rows(statement, values, repeatable=True)
         except psycopg.errors.ForeignKeyViolation:
-            raise InvalidToken from None
+            raise InvalidToken(TokenFault.USER_GONE) from None
         if not rows:
             return None
         found, new = rows[0]
         if found is None:
-            raise InvalidToken
+            raise InvalidToken(TokenFault.USER_GONE)
         return found, new
 
     def target(self, code: str) -> str | None:
@@ -98,5 +98,5 @@ class LinkTable:
         """
         rows = self._database.rows(_SELECT_OWNED, {"owner": owner, "limit": limit}, repeatable=True)
         if not rows:
-            raise InvalidToken
+            raise InvalidToken(TokenFault.USER_GONE)
         return [Link(code, target, created_at) for code, target, created_at in rows if code]

@@ -140,4 +140,4 @@ def client_key(address: str | None) -> str:
 
 def _refuse(name: str, rate: Rate, wait: int) -> None:
     metrics.record_refused(name)
-    raise RateLimitExceeded(retry_after=wait, limit=rate.limit, window=rate.window)
+    raise RateLimitExceeded(name, retry_after=wait, limit=rate.limit, window=rate.window)

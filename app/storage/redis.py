@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -14,6 +13,7 @@ from redis.retry import Retry
 from app.config import RedisSettings
 from app.storage.breaker import CircuitBreaker
 from app.storage.causes import redis_cause
+from app.storage.complaints import Complaints
 from app.storage.redis_connections import (
     Client,
     Connection,
@@ -29,7 +29,6 @@ KEY_PREFIX = "shortener:"
 _CONNECT_WAIT = 0.25
 _REPLY_WAIT = 0.1
 _PROBE_INTERVAL = 2.0
-_COMPLAINT_INTERVAL = 60.0
 
 T = TypeVar("T")
 
@@ -58,8 +57,10 @@ class Redis:
         )
         self.client = Client(connection_pool=self._connections)
         self.client.refused = self._complain
-        self.breaker = CircuitBreaker("Redis", self.client.ping, _PROBE_INTERVAL)
-        self._complained_at = float("-inf")
+        self.breaker = CircuitBreaker(
+            "Redis", self.client.ping, _PROBE_INTERVAL, describe=redis_cause
+        )
+        self._complaints = Complaints(log)
 
     def ask(self, command: Callable[[redis.Redis], T]) -> T:
         """Return `command(client)`; raise RedisAway for every failure of Redis."""
@@ -90,7 +91,4 @@ class Redis:
         if isinstance(error, redis.ReadOnlyError):
             # A demoted primary: let the next command find the new one by its name.
             self._connections.renew()
-        now = time.monotonic()
-        if now - self._complained_at >= _COMPLAINT_INTERVAL:
-            self._complained_at = now
-            log.warning("Redis refused a command: %s", redis_cause(error))
+        self._complaints.say("Redis refused a command", redis_cause(error))

@@ -8,7 +8,7 @@ import pytest
 
 from app.config import postgres_from_env
 from app.storage import links, users
-from app.storage.database import connection_arguments
+from app.storage.connections import connection_arguments
 from app.storage.statements import Statement
 from bench.links import code, fill, owner, target
 from tests.harness.servers import Database, Databases

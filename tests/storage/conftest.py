@@ -8,7 +8,8 @@ import pytest
 from hypothesis import settings
 
 from app.config import RedisSettings, postgres_from_env
-from app.storage.database import BoundedConnection, Database
+from app.storage.connections import BoundedConnection
+from app.storage.database import Database
 from app.storage.links import LinkTable
 from app.storage.redis import Redis
 from app.storage.users import UserTable

@@ -6,7 +6,7 @@ import psutil
 import psycopg
 import pytest
 
-from app.storage.database import BoundedConnection
+from app.storage.connections import BoundedConnection
 
 
 def test_an_attempt_without_an_answer_leaves_no_socket_behind() -> None:

@@ -34,6 +34,10 @@ class Dependency:
             raise OSError
 
 
+def describe(error: Exception) -> str:
+    return f"it raised {type(error).__name__}"
+
+
 @pytest.fixture
 def dependency() -> Dependency:
     """Make a dependency that is away."""
@@ -43,7 +47,7 @@ def dependency() -> Dependency:
 @pytest.fixture
 def breaker(dependency: Dependency) -> Iterator[CircuitBreaker]:
     """Make a breaker that probes every 5 ms."""
-    breaker = CircuitBreaker("Store", dependency.probe, 0.005)
+    breaker = CircuitBreaker("Store", dependency.probe, 0.005, describe=describe)
     yield breaker
     dependency.back = True
     breaker.stop()
@@ -133,3 +137,31 @@ def test_a_probe_is_a_daemon_that_no_exit_waits_for(breaker: CircuitBreaker) -> 
 
     (thread,) = _probing()
     assert thread.daemon
+
+
+def test_the_cause_is_said_again_while_it_lasts_as_the_probes_see_it(
+    dependency: Dependency, caplog: pytest.LogCaptureFixture
+) -> None:
+    breaker = CircuitBreaker("Store", dependency.probe, 0.005, describe=describe, reminder=0.01)
+    with caplog.at_level(logging.WARNING):
+        breaker.failed("no answer in time")
+        assert eventually(lambda: len(caplog.messages) >= 3)
+    dependency.back = True
+    assert eventually(lambda: not breaker.is_open)
+
+    first, *reminders = [message for message in caplog.messages if "is away" in message]
+    assert first == "Store is away: no answer in time"
+    assert {message.rpartition(", for")[0] for message in reminders} == {
+        "Store is away: it raised OSError"
+    }
+    assert breaker.cause == "it raised OSError"
+
+
+def test_reminders_keep_their_distance(
+    dependency: Dependency, breaker: CircuitBreaker, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        breaker.failed("no answer in time")
+        assert eventually(lambda: dependency.asked >= 20)
+
+    assert caplog.messages == ["Store is away: no answer in time"]

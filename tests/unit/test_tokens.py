@@ -4,6 +4,7 @@ import base64
 import json
 import time
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 import jwt
@@ -66,6 +67,38 @@ def test_a_token_has_the_claims_the_frontend_reads() -> None:
 def test_claims_that_are_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(InvalidToken):
         tokens.verify(signed(**changes))
+
+
+FAULTS: dict[str, tuple[Callable[[], str], str]] = {
+    "expired": (lambda: signed(exp=PAST), "expired"),
+    "from later": (lambda: signed(nbf=FUTURE), "not_yet_valid"),
+    "issued later": (lambda: signed(iat=FUTURE), "not_yet_valid"),
+    "of another secret": (lambda: signed(secret="another-secret-0123456789-abcdef"), "signature"),
+    "of another hash": (lambda: signed(secret=SECRET * 2, algorithm="HS512"), "signature"),
+    "without an end": (lambda: signed(exp=None), "malformed"),
+    "of nobody": (lambda: signed(user_id="admin"), "malformed"),
+    "no token": (lambda: "a.b.c", "malformed"),
+    "too long": (lambda: "a" * 100_000, "malformed"),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize("previous", [None, "the-secret-before-of-the-tests-012345"])
+def test_the_log_is_told_why(name: str, previous: str | None) -> None:
+    token, fault = FAULTS[name]
+
+    with pytest.raises(InvalidToken) as caught:
+        Tokens(SECRET, previous).verify(token())
+
+    assert caught.value.reason == fault
+    assert caught.value.details is None
+
+
+def test_the_log_is_told_of_the_secret_that_signed_it() -> None:
+    with pytest.raises(InvalidToken) as caught:
+        Tokens("a-new-secret-of-the-tests-0123456789ab", SECRET).verify(signed(exp=PAST))
+
+    assert caught.value.reason == "expired"
 
 
 def test_a_token_of_another_secret_is_refused() -> None:

@@ -1,0 +1,101 @@
+"""Connections to PostgreSQL that wait for the server only so long."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any, Self, TypeVar
+
+import psycopg
+from psycopg.abc import PQGen
+from psycopg.pq import TransactionStatus
+from psycopg.rows import TupleRow
+
+from app.config import PostgresSettings
+
+CONNECTION_WAIT = 2.0
+STATEMENT_LIMIT = 5.0
+"""Seconds."""
+
+REPLY_WAIT = STATEMENT_LIMIT + 0.5
+_FEW_ROWS = 10
+
+RV = TypeVar("RV")
+Row = tuple[Any, ...]
+
+
+class BoundedConnection(psycopg.Connection[TupleRow]):
+    """A connection that waits for the server only so long.
+
+    `statement_timeout` is the server's own limit and cannot help when the server itself hangs.
+    """
+
+    reply_wait = REPLY_WAIT
+    _kept: psycopg.Cursor[TupleRow] | None = None
+
+    @classmethod
+    def connect(  # type: ignore[override]  # the pool passes psycopg's own arguments through
+        cls,
+        conninfo: str = "",
+        *,
+        on_failure: Callable[[psycopg.Error], None] | None = None,
+        **arguments: Any,
+    ) -> Self:
+        """Connect; an attempt that failed is told to `on_failure` and leaves no socket behind.
+
+        The error and its frames hold each other, and with them the half-open connection, which
+        would keep a place of the server's taken until some garbage collection.
+        """
+        try:
+            return super().connect(conninfo, **arguments)
+        except psycopg.Error as error:
+            traceback.clear_frames(error.__traceback__)
+            if on_failure is not None:
+                on_failure(error)
+            raise
+
+    def rows(self, text: str, values: Sequence[object]) -> list[Row]:
+        """Return the rows of a statement whose places are `$1` and so on.
+
+        One cursor serves all statements: making one takes as long as reading a row.
+        """
+        cursor = self._kept or self.cursor()
+        self._kept = None
+        rows = cursor.execute(text, values).fetchall()
+        if len(rows) <= _FEW_ROWS:
+            self._kept = cursor  # it holds on to what it has read
+        return rows
+
+    def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
+        """Run `gen` within `reply_wait` seconds; a connection that took longer is closed."""
+        try:
+            return super().wait(gen, interval, timeout or self.reply_wait)
+        except psycopg.OperationalError:
+            if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
+                self.pgconn.finish()
+            raise
+
+
+def connection_arguments(settings: PostgresSettings) -> dict[str, Any]:
+    """Return the arguments of `psycopg.connect` for one autocommit connection."""
+    return {
+        "host": settings.host,
+        "port": settings.port,
+        "dbname": settings.database,
+        "user": settings.user,
+        "password": settings.password or None,
+        "sslmode": settings.sslmode,
+        "connect_timeout": int(CONNECTION_WAIT),
+        "application_name": "shortener",
+        # Every statement follows an index in its order. A bitmap, which the planner may take for an
+        # owner of average size, would read and sort all links of one who has a million.
+        "options": f"-c statement_timeout={int(STATEMENT_LIMIT * 1000)} -c enable_bitmapscan=off",
+        "autocommit": True,
+        "cursor_factory": psycopg.RawCursor,
+        "prepare_threshold": 5 if settings.prepared_statements else None,
+        # A server that vanished without a word (failover, lost network) is noticed by the kernel.
+        "keepalives_idle": 10,
+        "keepalives_interval": 3,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 5000,
+    }
