@@ -159,6 +159,8 @@ def _service(properties: Properties) -> Made:
 
 
 def _scalable_target(properties: Properties) -> Made:
+    # The API takes tags as a map, CloudFormation as a list.
+    properties["Tags"] = {tag["Key"]: tag["Value"] for tag in properties["Tags"]}
     client("application-autoscaling").register_scalable_target(**properties)
     keys = ("ResourceId", "ScalableDimension", "ServiceNamespace")
     return "|".join(properties[key] for key in keys), {}

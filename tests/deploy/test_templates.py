@@ -1,21 +1,18 @@
 """The templates as texts: what a linter and a reader can tell without creating anything."""
 
+import json
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import cfnlint  # type: ignore[import-untyped]  # has no types
 import pytest
 
 from tests.deploy.templates import FOLDER, ORDER, load
 
-UNTAGGED = {
-    # These have no tags in CloudFormation.
-    "AWS::ElasticLoadBalancingV2::Listener",
-    "AWS::SNS::Subscription",
-    "AWS::ApplicationAutoScaling::ScalableTarget",
-    "AWS::ApplicationAutoScaling::ScalingPolicy",
-}
+SCHEMAS = Path(cfnlint.__file__).parent / "data" / "schemas"
+"""What CloudFormation says of its types, as cfn-lint brings it along."""
 
 
 def test_cfn_lint_finds_nothing() -> None:
@@ -33,10 +30,23 @@ def test_every_template_has_its_place_in_the_order() -> None:
     assert {path.stem for path in FOLDER.glob("*.yaml")} == set(ORDER)
 
 
+def _can_be_tagged(kind: str) -> bool:
+    """Tell whether AWS has tags for a type (subscriptions and scaling policies have none)."""
+    types = json.loads((SCHEMAS / "providers" / "sa-east-1.json").read_text(encoding="utf-8"))
+    text = (SCHEMAS / "resources" / f"{types[kind]}.json").read_text(encoding="utf-8")
+    return bool(json.loads(text)["tagging"]["taggable"])
+
+
+def test_what_can_be_tagged_is_told_from_what_cannot() -> None:
+    assert _can_be_tagged("AWS::ElasticLoadBalancingV2::Listener")
+    assert _can_be_tagged("AWS::ApplicationAutoScaling::ScalableTarget")
+    assert not _can_be_tagged("AWS::SNS::Subscription")
+
+
 @pytest.mark.parametrize("name", ORDER)
-def test_every_resource_is_tagged(name: str) -> None:
+def test_every_resource_that_can_be_is_tagged(name: str) -> None:
     for logical_id, resource in load(name)["Resources"].items():
-        if resource["Type"] not in UNTAGGED:
+        if _can_be_tagged(resource["Type"]):
             keys = {tag["Key"] for tag in resource["Properties"]["Tags"]}
             assert keys == {"Environment", "Service", "Project"}, logical_id
 
