@@ -21,6 +21,8 @@ from app.routes.links import links_blueprint
 from app.routes.openapi import openapi_blueprint
 from app.routes.redirects import redirects_blueprint
 from app.routes.request_ids import RequestIds
+from app.routes.short_way import AtOnce, BothWays, Readings, ShortWay, never
+from app.routes.visits import VisitAnswers
 from app.storage.cache import LinkCache
 from app.storage.database import Database
 from app.storage.links import LinkTable
@@ -33,7 +35,7 @@ from app.tokens import Tokens
 def create_app(settings: Settings) -> Flask:
     """Return the service; connections are opened here, so call it after the fork."""
     app = Flask(__name__, static_folder=None)
-    telemetry.instrument(app)
+    observe = telemetry.instrument(app)
 
     # One thread of a worker always stays free of slow dependencies and of password hashing.
     all_but_one = max(1, settings.threads - 1)
@@ -63,16 +65,21 @@ def create_app(settings: Settings) -> Flask:
             prometheus=telemetry.prometheus_text if settings.local else None,
         )
     )
-    app.register_blueprint(links_blueprint(links, tokens, limits))
+    visits = VisitAnswers(settings.redirect_status)
+    app.register_blueprint(links_blueprint(links, tokens, limits, visits))
     app.register_blueprint(accounts_blueprint(accounts, limits))
     app.register_blueprint(openapi_blueprint(limits, redirect_status=settings.redirect_status))
-    app.register_blueprint(redirects_blueprint(links, limits, status=settings.redirect_status))
+    app.register_blueprint(redirects_blueprint(links, limits, visits))
 
     proxies = settings.trusted_proxies
     app.wsgi_app = ClientAddresses(app.wsgi_app, proxies)  # type: ignore[method-assign]
     app.wsgi_app = ProxyFix(app.wsgi_app, x_for=0, x_proto=proxies, x_host=0)  # type: ignore[method-assign]
-    app.wsgi_app = Cors(app, settings.cors_origins)  # type: ignore[method-assign]
-    app.wsgi_app = RequestIds(app.wsgi_app)  # type: ignore[method-assign]
+    cors = Cors(app, settings.cors_origins)
+    at_once: AtOnce = never
+    if observe is not None:
+        at_once = ShortWay(links, limits, visits, cors, Readings(app, proxies), observe)
+    app.wsgi_app = BothWays(at_once, RequestIds(cors))  # type: ignore[method-assign]
+    app.extensions["at_once"] = at_once
 
     metrics.observe_pool(database.statistics)
     metrics.observe_database_waiting(database.waiting)

@@ -13,7 +13,7 @@ from app.model.errors import (
     ReservedWord,
     UrlNotFound,
 )
-from app.model.links import Link
+from app.model.links import Known, Link, NoLink, PlainLink
 from app.storage.cache import LinkCache
 from app.storage.links import LinkTable
 
@@ -55,7 +55,7 @@ class Links:
                 code, new = inserted
                 if new:
                     # Also undoes what a scan may have left: "no link has this code".
-                    self._cache.put(code, target.url)
+                    self._cache.put(code, PlainLink(target.url))
                 metrics.record_created(new=new)
                 return code, new
         raise IdGenerationFailed
@@ -70,23 +70,38 @@ class Links:
         if not codes.is_code(code):
             raise InvalidShortUrl
         cached = self._cache.get(code)
-        target = self._read(code) if cached is None else cached.target
-        if target is None:
+        known = self._read(code) if cached is None else cached
+        if isinstance(known, NoLink):
             metrics.record_resolved("not_found")
             raise UrlNotFound
         metrics.record_resolved("found")
-        return Resolved(target, cached is not None)
+        return Resolved(known.target, cached is not None)
+
+    def at_hand(self, code: str) -> PlainLink | None:
+        """Return what `resolve` would find in the process, if that is a plain link.
+
+        Counts nothing and asks nobody; whoever then answers with it calls `took`.
+        """
+        known = self._cache.at_hand(code)
+        if type(known) is PlainLink and not codes.is_reserved(code):
+            return known
+        return None
+
+    def took(self) -> None:
+        """Count what `resolve` counts for a link that was at hand."""
+        metrics.record_process_lookup(hit=True)
+        metrics.record_resolved("found")
 
     def owned_by(self, owner: UUID) -> list[Link]:
         """Return an owner's links, the newest first, at most 10,000."""
         return self._table.owned_by(owner, MOST_LISTED)
 
-    def _read(self, code: str) -> str | None:
+    def _read(self, code: str) -> Known:
         try:
             stored = self._table.target(code)
         except DatabaseUnavailable:
             metrics.record_resolved("unavailable")
             raise
-        target = None if stored is None else targets.absolute(stored)
-        self._cache.put(code, target)
-        return target
+        known = NoLink() if stored is None else PlainLink(targets.absolute(stored))
+        self._cache.put(code, known)
+        return known

@@ -4,7 +4,8 @@
     telemetry.log_to_stdout(config)                   # JSON lines, in any process
     config = telemetry.prepare(config)                # once, before any fork
     telemetry.start(config, slot=0)                   # in the worker, before the app is loaded
-    telemetry.instrument(app)                         # straight after Flask()
+    observe = telemetry.instrument(app)               # straight after Flask()
+    observe(environ, route, status, body, began)      # an answer given before Flask
     telemetry.health(), telemetry.prometheus_text()   # for /healthz and /metrics
     telemetry.stop(budget=13.0)                       # flushes spans, then metrics, then logs
 

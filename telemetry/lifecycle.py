@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from telemetry.config import Config
 from telemetry.logs import LogPipeline, install
+from telemetry.middleware import Observe, unobserved
 from telemetry.running import SIGNALS, WorkerTelemetry
 
 if TYPE_CHECKING:
@@ -52,13 +53,14 @@ def log_to_stdout(config: Config | None) -> None:
     install(config, LogPipeline(config))
 
 
-def instrument(app: Flask) -> None:
+def instrument(app: Flask) -> Observe | None:
     """Make spans, measurements and one log line for each of the app's requests.
 
     Call it straight after `Flask()`: a `before_request` registered earlier could answer unseen.
+    Return what records, in the same way, an answer that is given before Flask; or None where
+    that cannot be recorded, since headers are to be captured: then all must go through Flask.
     """
-    if _worker is not None:
-        _worker.instrument(app)
+    return unobserved if _worker is None else _worker.instrument(app)
 
 
 def stop(budget: float = 13.0) -> None:

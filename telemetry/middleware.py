@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from opentelemetry.context import Context, attach
 
@@ -14,11 +14,33 @@ from telemetry.logs import LogPipeline
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
+    from telemetry.server_spans import ServerSpans
+
 REQUEST_KEY = "telemetry.request"
 FIELDS_KEY = "telemetry.fields"
 """Under this key of its environment the application may leave fields for the line of a refusal."""
 _NO_CONTEXT = Context()
 _SCHEMES = frozenset({"http", "https"})
+
+
+class Observe(Protocol):
+    """Records an answer that was given without the application, as if it had given it."""
+
+    def __call__(
+        self, environ: WSGIEnvironment, route: str, status: str, body: Iterable[bytes], began: float
+    ) -> Iterable[bytes]:
+        """Return the body, to be closed when it is sent; `began` as of `perf_counter`."""
+
+
+def unobserved(
+    environ: WSGIEnvironment,  # noqa: ARG001
+    route: str,  # noqa: ARG001
+    status: str,  # noqa: ARG001
+    body: Iterable[bytes],
+    began: float,  # noqa: ARG001
+) -> Iterable[bytes]:
+    """Record nothing."""
+    return body
 
 
 class RequestLog:
@@ -28,9 +50,12 @@ class RequestLog:
     kernel, and also when the client hung up before.
     """
 
-    def __init__(self, app: WSGIApplication, pipeline: LogPipeline) -> None:
+    def __init__(
+        self, app: WSGIApplication, pipeline: LogPipeline, spans: ServerSpans | None = None
+    ) -> None:
         self._app = app
         self._pipeline = pipeline
+        self._spans = spans
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Serve one request."""
@@ -53,6 +78,25 @@ class RequestLog:
             request.status = 500
             self._finish(request)
             raise
+        return _Body(body, request, self._finish)
+
+    def observe(
+        self, environ: WSGIEnvironment, route: str, status: str, body: Iterable[bytes], began: float
+    ) -> Iterable[bytes]:
+        """Record an answer that was given without the application; return its body.
+
+        `began`, as of `perf_counter`, is when the request came; the line is written when the
+        server closes the body.
+        """
+        if environ.get("wsgi.url_scheme") not in _SCHEMES:
+            environ["wsgi.url_scheme"] = "http"
+        request = Request(environ)
+        request.started = began
+        request.status = int(status[:3])
+        if self._spans is not None:
+            current_request.set(request)  # what the SDK may log of its headers
+            self._spans.answered(environ, request, route, status)
+            current_request.set(None)
         return _Body(body, request, self._finish)
 
     def _finish(self, request: Request) -> None:

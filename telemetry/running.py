@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from telemetry import logs
 from telemetry.config import Config
@@ -15,7 +15,7 @@ from telemetry.lines import Line, Renderer
 from telemetry.logs import LogPipeline
 from telemetry.loki.queue import LineQueue
 from telemetry.loki.shipper import Shipper
-from telemetry.middleware import RequestLog
+from telemetry.middleware import Observe, RequestLog
 from telemetry.watch import Report, Watch
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("telemetry")
 
 SIGNALS = ("otel_tracing", "otel_metrics", "loki_logging")
+_EXTENSION = "telemetry"
 # Shares of the budget; logs get what the others left.
 _SPANS = 5 / 13
 _METRICS = 3 / 13
@@ -75,19 +76,27 @@ class WorkerTelemetry:
         if self.shipper:
             instruments.observe_loki(meter, self.shipper)
 
-    def instrument(self, app: Flask) -> None:
-        """Wrap the application: OpenTelemetry inside, the request's log line outside."""
-        if "telemetry" in app.extensions:
-            return
-        app.extensions["telemetry"] = self
+    def instrument(self, app: Flask) -> Observe | None:
+        """Wrap the application: OpenTelemetry inside, the request's log line outside.
+
+        Return what records answers that are given without it, or None if only those of Flask
+        can be recorded.
+        """
+        if _EXTENSION in app.extensions:
+            known: Observe | None = app.extensions[_EXTENSION]
+            return known
+        spans = None
         if self.metering:
             from telemetry import instrumentation  # noqa: PLC0415  # see _start_otel
 
-            instrumentation.instrument_flask(app)
+            spans = instrumentation.instrument_flask(app)
             if self.tracing:
                 instrumentation.instrument_clients()
-        wsgi: Any = RequestLog(app.wsgi_app, self.pipeline)
-        app.wsgi_app = wsgi  # type: ignore[method-assign]
+        log = RequestLog(app.wsgi_app, self.pipeline, spans)
+        app.wsgi_app = log  # type: ignore[method-assign]
+        observe = None if self.metering and spans is None else log.observe
+        app.extensions[_EXTENSION] = observe
+        return observe
 
     def _failing(self) -> list[Callable[[], None]]:
         """Return the probes of what has not worked last."""

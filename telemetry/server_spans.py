@@ -1,4 +1,4 @@
-"""Server spans and HTTP metrics of a Flask application, as the stock instrumentation makes them.
+"""Server spans and HTTP metrics of an application, as the stock Flask instrumentation makes them.
 
 OpenTelemetry's Flask instrumentation costs four bare views (docs/performance.md): it collects the
 attributes of a request twice and sets them twice, builds the URL to look for exclusions, and reads
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import flask
 from flask.globals import request_ctx
 from opentelemetry import context, metrics, trace
+from opentelemetry.context import Context
 from opentelemetry.instrumentation.wsgi import wsgi_getter
 from opentelemetry.metrics import CallbackOptions, Observation
 from opentelemetry.propagate import extract, get_global_textmap
@@ -43,14 +44,29 @@ Attributes = dict[str, str | int]
 class _Served:
     """What is known of one request while it is served."""
 
-    __slots__ = ("context", "error", "method", "route", "span", "started", "status", "token")
+    __slots__ = (
+        "context",
+        "error",
+        "method",
+        "raised",
+        "returned",
+        "route",
+        "span",
+        "started",
+        "status",
+        "token",
+    )
 
     def __init__(self, method: str) -> None:
         self.started = time_ns()
         self.method = method
-        self.span: Span | None = None
+        self.span: Span = trace.INVALID_SPAN
         self.token: Any = None
         self.context: weakref.ref[Any] | None = None
+        """Flask's, as long as it has not ended."""
+        self.returned = False
+        """The application has returned its answer's body."""
+        self.raised: BaseException | None = None
         self.route: str | None = None
         self.status = 0
         self.error: str | None = None
@@ -83,46 +99,63 @@ class ServerSpans:
             "HTTP_" + name.upper().replace("-", "_") for name in get_global_textmap().fields
         )
         app.wsgi_app = self  # type: ignore[method-assign]
-        app.before_request(self._start)
-        app.teardown_request(self._end)
+        app.before_request(_tell_route)
+        app.teardown_request(_tell_end)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Serve one request."""
         begun = perf_counter()
         method = _method(environ["REQUEST_METHOD"])
-        scheme = environ["wsgi.url_scheme"]
+        kind = (method, environ["wsgi.url_scheme"])
+        if _path(environ) in self._untraced:
+            self._count(kind, 1)
+            try:
+                return self._app(environ, start_response)
+            finally:
+                self._count(kind, -1)
         served = environ[_KEY] = _Served(method)
 
         def start(status: str, *rest: Any) -> Any:
             _answered(served, status)
             return start_response(status, *rest)
 
-        self._count((method, scheme), 1)
+        self._count(kind, 1)
+        parent = self._start(environ, served, environ.get(_REQUEST))
+        served.token = context.attach(trace.set_span_in_context(served.span, parent))
         try:
             body = self._app(environ, start)
-            if served.span is not None and served.status:
-                self._measure(served, scheme, perf_counter() - begun)
+            if served.status:
+                self._measure(served, kind[1], perf_counter() - begun)
             return body
         finally:
-            self._count((method, scheme), -1)
+            served.returned = True
+            if served.context is None:
+                _end(served)
+            self._count(kind, -1)
 
-    def _start(self) -> None:
-        current = request_ctx._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
-        request: flask.Request = current.request  # not through a proxy each time
-        environ = request.environ
-        served: _Served | None = environ.get(_KEY)
-        if served is None or _path(environ) in self._untraced:
-            return
-        told = environ.get(_REQUEST)
+    def answered(self, environ: WSGIEnvironment, request: Request, route: str, status: str) -> None:
+        """Make span and measurement of an answer that was given without the application."""
+        method = _method(environ["REQUEST_METHOD"])
+        kind = (method, environ["wsgi.url_scheme"])
+        served = _Served(method)
+        served.started -= int((perf_counter() - request.started) * 1e9)
+        served.route = route
+        self._count(kind, 1)
+        self._start(environ, served, request)
+        _answered(served, status)
+        served.span.end()
+        self._measure(served, kind[1], perf_counter() - request.started)
+        self._count(kind, -1)
+
+    def _start(self, environ: WSGIEnvironment, served: _Served, request: object) -> Context:
+        """Start the span and return the context it was started in."""
         attributes = _attributes(environ, served.method)
-        if isinstance(told, Request):
-            attributes["request_id"] = told.request_id
-            if told.amzn_trace_id is not None:
-                attributes["aws.xray.trace_header"] = told.amzn_trace_id
-        name = "HTTP" if served.method == "_OTHER" else served.method
-        if request.url_rule is not None:
-            served.route = attributes["http.route"] = request.url_rule.rule
-            name = f"{name} {served.route}"
+        if isinstance(request, Request):
+            attributes["request_id"] = request.request_id
+            if request.amzn_trace_id is not None:
+                attributes["aws.xray.trace_header"] = request.amzn_trace_id
+        if served.route is not None:
+            attributes["http.route"] = served.route
         parent = context.get_current()
         kind = SpanKind.INTERNAL
         if trace.get_current_span(parent) is trace.INVALID_SPAN:
@@ -131,29 +164,14 @@ class ServerSpans:
                 if carrier in environ:
                     parent = extract(environ, getter=wsgi_getter)
                     break
-        span = self._tracer.start_span(name, parent, kind, attributes, start_time=served.started)
-        served.token = context.attach(trace.set_span_in_context(span, parent))
-        served.context = weakref.ref(current)
-        served.span = span
-        ids = span.get_span_context()
-        if isinstance(told, Request) and ids.is_valid:
-            told.trace_id = f"{ids.trace_id:032x}"
-            told.span_id = f"{ids.span_id:016x}"
-
-    def _end(self, error: BaseException | None) -> None:
-        current = request_ctx._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
-        served: _Served | None = current.request.environ.get(_KEY)
-        # A view may push contexts of its own for the same request (copy_current_request_context).
-        if served is None or served.context is None or served.context() is not current:
-            return
-        served.context = None
-        context.detach(served.token)
-        span = served.span
-        assert span is not None  # noqa: S101  # it has a context
-        if isinstance(error, Exception) and span.is_recording():
-            span.record_exception(error)
-            span.set_status(Status(StatusCode.ERROR, f"{type(error).__name__}: {error}"))
-        span.end()
+        served.span = self._tracer.start_span(
+            _name(served.method, served.route), parent, kind, attributes, start_time=served.started
+        )
+        ids = served.span.get_span_context()
+        if isinstance(request, Request) and ids.is_valid:
+            request.trace_id = f"{ids.trace_id:032x}"
+            request.span_id = f"{ids.span_id:016x}"
+        return parent
 
     def _measure(self, served: _Served, scheme: str, seconds: float) -> None:
         attributes: Attributes = {
@@ -165,7 +183,6 @@ class ServerSpans:
             attributes["http.route"] = served.route
         if served.error is not None:
             attributes["error.type"] = served.error
-        assert served.span is not None  # noqa: S101  # the caller asked
         self._duration.record(seconds, attributes, trace.set_span_in_context(served.span))
 
     def _count(self, kind: tuple[str, str], step: int) -> None:
@@ -181,16 +198,55 @@ class ServerSpans:
         ]
 
 
+def _tell_route() -> None:
+    """Note which of Flask's routes was found, before anything of the application runs."""
+    current = request_ctx._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
+    request: flask.Request = current.request  # not through a proxy each time
+    served: _Served | None = request.environ.get(_KEY)
+    # A view may push contexts of its own for the same request (copy_current_request_context).
+    if served is None or served.context is not None:
+        return
+    served.context = weakref.ref(current)
+    if request.url_rule is not None:
+        served.route = request.url_rule.rule
+        served.span.set_attribute("http.route", served.route)
+        served.span.update_name(_name(served.method, served.route))
+
+
+def _tell_end(error: BaseException | None) -> None:
+    """Note what the request ended with; an answer that is streamed ends after it was returned."""
+    current = request_ctx._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
+    served: _Served | None = current.request.environ.get(_KEY)
+    if served is None or served.context is None or served.context() is not current:
+        return
+    served.context = None
+    served.raised = error
+    if served.returned:
+        _end(served)
+
+
+def _end(served: _Served) -> None:
+    context.detach(served.token)
+    span, error = served.span, served.raised
+    if isinstance(error, Exception) and span.is_recording():
+        span.record_exception(error)
+        span.set_status(Status(StatusCode.ERROR, f"{type(error).__name__}: {error}"))
+    span.end()
+
+
 def _answered(served: _Served, status: str) -> None:
     served.status = int(status[:3])
     span = served.span
-    if span is None:
-        return
     span.set_attribute("http.response.status_code", served.status)
     if served.status >= 500:
         served.error = status[:3]
         span.set_attribute("error.type", served.error)
         span.set_status(Status(StatusCode.ERROR))
+
+
+def _name(method: str, route: str | None) -> str:
+    named = "HTTP" if method == "_OTHER" else method
+    return named if route is None else f"{named} {route}"
 
 
 def _attributes(environ: WSGIEnvironment, method: str) -> Attributes:

@@ -13,3 +13,24 @@ class Link:
     code: str
     target: str
     created_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlainLink:
+    """A link that leads everybody to one target at any time: a visit of it asks nothing more.
+
+    The short way of a visit takes it by this very type. A link with anything to decide is of
+    another type, and goes the long way.
+    """
+
+    target: str
+    """With a scheme."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoLink:
+    """No link has this code."""
+
+
+Known = PlainLink | NoLink
+"""What a cache may know of a code."""

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import msgspec
 from flask import Response
+from werkzeug.datastructures import Headers
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
-    from werkzeug.datastructures import Headers
 
-_encode = msgspec.json.Encoder().encode
+json_bytes = msgspec.json.Encoder().encode
 
 
 def json_answer(body: msgspec.Struct, status: int = 200) -> Response:
     """Return `body` as a JSON answer; no cache keeps it (security_headers.py)."""
-    return Response(_encode(body), status, mimetype="application/json")
+    return Response(json_bytes(body), status, mimetype="application/json")
 
 
 def in_utc(moment: datetime) -> datetime:
@@ -25,16 +27,32 @@ def in_utc(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
-class RedirectAnswer(Response):
-    """A redirect whose `Location` is sent as it is: Werkzeug would encode it anew."""
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An answer whose headers are sent as they are, those for its content included."""
 
-    def __init__(self, location: str, status: int) -> None:
-        super().__init__(status=status)
-        del self.headers["Content-Type"]  # there is no content
-        self.target = location
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
 
-    def get_wsgi_headers(self, environ: WSGIEnvironment) -> Headers:
-        """Add the `Location` to the headers that Werkzeug makes."""
-        headers = super().get_wsgi_headers(environ)
-        headers["Location"] = self.target
-        return headers
+    @property
+    def status_line(self) -> str:
+        """The status as a WSGI server is told it."""
+        return _status_line(self.status)
+
+
+class PreparedResponse(Response):
+    """Hands a prepared answer to Flask; Werkzeug would encode its `Location` anew."""
+
+    def __init__(self, prepared: Prepared) -> None:
+        super().__init__(prepared.body or None, prepared.status)
+        self.headers = Headers(prepared.headers)
+
+    def get_wsgi_headers(self, environ: WSGIEnvironment) -> Headers:  # noqa: ARG002
+        """Return the headers as they are."""
+        return self.headers
+
+
+@lru_cache(maxsize=8)
+def _status_line(status: int) -> str:
+    return Response(status=status).status

@@ -44,15 +44,26 @@ class ClientAddresses:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Handle one request."""
-        client = forwarded(environ.get("HTTP_X_FORWARDED_FOR"), self._proxies)
-        if client is not None:
-            environ["REMOTE_ADDR"] = client.address
-            environ.pop("REMOTE_PORT", None)  # that of the connection is our proxy's
-            if client.port:
-                environ["REMOTE_PORT"] = client.port
-        elif peer := node(environ.get("REMOTE_ADDR", "")):
-            environ["REMOTE_ADDR"] = peer.address
+        tell_client(environ, client_of(environ, self._proxies))
         return self._app(environ, start_response)
+
+
+def client_of(environ: WSGIEnvironment, proxies: int) -> Node:
+    """Return the client of a request that came through so many proxies of ours."""
+    client = forwarded(environ.get("HTTP_X_FORWARDED_FOR"), proxies)
+    if client is not None:
+        return client
+    given: str = environ.get("REMOTE_ADDR", "")
+    peer = node(given)
+    return Node(peer.address if peer else given, environ.get("REMOTE_PORT"))
+
+
+def tell_client(environ: WSGIEnvironment, client: Node) -> None:
+    """Write the client where WSGI has it; the connection's own port may be that of a proxy."""
+    environ["REMOTE_ADDR"] = client.address
+    environ.pop("REMOTE_PORT", None)
+    if client.port:
+        environ["REMOTE_PORT"] = client.port
 
 
 def forwarded(header: str | None, proxies: int) -> Node | None:

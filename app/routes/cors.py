@@ -72,18 +72,22 @@ class Cors:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Handle one request."""
-        asked = environ.get(_PREFLIGHT) if environ["REQUEST_METHOD"] == "OPTIONS" else None
-        added = self._decide(
-            environ.get("HTTP_ORIGIN"),
-            asked,
-            None if asked is None else environ.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS"),
-        )
+        added = self.headers(environ)
 
         def start(status: str, headers: list[tuple[str, str]], *exc_info: object) -> object:
             headers += added
             return start_response(status, headers, *exc_info)  # type: ignore[arg-type]
 
         return self._app(environ, start)  # type: ignore[arg-type]
+
+    def headers(self, environ: WSGIEnvironment) -> tuple[tuple[str, str], ...]:
+        """Return the headers for the answer to a request."""
+        asked = environ.get(_PREFLIGHT) if environ["REQUEST_METHOD"] == "OPTIONS" else None
+        return self._decide(
+            environ.get("HTTP_ORIGIN"),
+            asked,
+            None if asked is None else environ.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS"),
+        )
 
     def _ask_flask_cors(
         self, origin: str | None, method: str | None, names: str | None

@@ -6,15 +6,18 @@ from flask import Blueprint, Response, request
 
 from app.links import Links
 from app.model.errors import InvalidJson
-from app.routes.answers import in_utc, json_answer
+from app.routes.answers import PreparedResponse, in_utc, json_answer
 from app.routes.bodies import BodyReader
 from app.routes.caller import optional_user, required_user
-from app.routes.schemas import CreateBody, KnownLink, NewLink, OwnedLink, OwnedLinks, ResolvedLink
+from app.routes.schemas import CreateBody, KnownLink, NewLink, OwnedLink, OwnedLinks
+from app.routes.visits import VisitAnswers
 from app.storage.rate_limits import RateLimits
 from app.tokens import Tokens
 
 
-def links_blueprint(links: Links, tokens: Tokens, limits: RateLimits) -> Blueprint:
+def links_blueprint(
+    links: Links, tokens: Tokens, limits: RateLimits, visits: VisitAnswers
+) -> Blueprint:
     """Return the routes of the API for links."""
     blueprint = Blueprint("links", __name__, url_prefix="/api")
     bodies = BodyReader(CreateBody, InvalidJson)
@@ -33,9 +36,7 @@ def links_blueprint(links: Links, tokens: Tokens, limits: RateLimits) -> Bluepri
     def resolve(code: str) -> Response:
         limits.resolve(request.remote_addr)
         resolved = links.resolve(code)
-        answer = json_answer(ResolvedLink("URL retrieved successfully", resolved.target))
-        answer.headers["Cache-Hit"] = "true" if resolved.cache_hit else "false"
-        return answer
+        return PreparedResponse(visits.resolved(request.environ, code, resolved))
 
     @blueprint.get("/user/urls")
     def own() -> Response:

@@ -26,15 +26,21 @@ class RequestIds:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Handle one request."""
-        request_id = environ.get("HTTP_X_REQUEST_ID", "")
-        if not _ACCEPTED.fullmatch(request_id):
-            request_id = os.urandom(16).hex()
-            environ["HTTP_X_REQUEST_ID"] = request_id
+        id_ = request_id(environ)
 
         def start(status: str, headers: list[tuple[str, str]], *exc_info: object) -> object:
-            headers.append(("X-Request-ID", request_id))
+            headers.append(("X-Request-ID", id_))
             # ProxyFix has set the scheme meanwhile, if a proxy of ours said it.
             complete(status, headers, tls=environ["wsgi.url_scheme"] == "https")
             return start_response(status, headers, *exc_info)  # type: ignore[arg-type]
 
         return self._app(environ, start)  # type: ignore[arg-type]
+
+
+def request_id(environ: WSGIEnvironment) -> str:
+    """Return the request's id, a new one unless the client's is well-formed."""
+    given: str = environ.get("HTTP_X_REQUEST_ID", "")
+    if _ACCEPTED.fullmatch(given):
+        return given
+    made = environ["HTTP_X_REQUEST_ID"] = os.urandom(16).hex()
+    return made

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
 
 from cachetools import TTLCache
 
 from app import metrics
+from app.model.links import Known, NoLink, PlainLink
 from app.storage.redis import KEY_PREFIX, Redis, RedisAway
 
 REDIS_SECONDS = 24 * 3600
@@ -20,16 +20,7 @@ _LINK_PREFIX = f"{KEY_PREFIX}link:"
 # What a key holds: a mark, and behind the first one the target.
 _FOUND = "+"
 _UNKNOWN = "-"
-
-
-@dataclass(frozen=True, slots=True)
-class Cached:
-    """What a cache knows of a code: its target, or None for a code that no link has."""
-
-    target: str | None
-
-
-_NOBODY = Cached(None)
+_NO_LINK = NoLink()
 
 
 class LinkCache:
@@ -40,29 +31,36 @@ class LinkCache:
 
     def __init__(self, redis: Redis | None) -> None:
         self._redis = redis
-        self._process: TTLCache[str, Cached] = TTLCache(
+        self._process: TTLCache[str, Known] = TTLCache(
             PROCESS_BYTES, PROCESS_SECONDS, getsizeof=_size
         )
         self._lock = threading.Lock()
 
-    def get(self, code: str) -> Cached | None:
-        """Return what is known, or None; no failure of Redis gets out of here."""
+    def at_hand(self, code: str) -> Known | None:
+        """Return what the process' own cache knows, or None; count nothing and ask nobody."""
         with self._lock:
-            cached: Cached | None = self._process.get(code)
-        metrics.record_process_lookup(hit=cached is not None)
-        if cached is None:
-            cached = self._ask_redis(code)
-            if cached is not None:
-                self._keep(code, cached)
-        return cached
+            known: Known | None = self._process.get(code)
+        return known
 
-    def put(self, code: str, target: str | None) -> None:
-        """Remember the target, or that there is none, as far as Redis can be reached."""
-        self._keep(code, _NOBODY if target is None else Cached(target))
+    def get(self, code: str) -> Known | None:
+        """Return what is known, or None; no failure of Redis gets out of here."""
+        known = self.at_hand(code)
+        metrics.record_process_lookup(hit=known is not None)
+        if known is None:
+            known = self._ask_redis(code)
+            if known is not None:
+                self._keep(code, known)
+        return known
+
+    def put(self, code: str, known: Known) -> None:
+        """Remember a link, or that there is none, as far as Redis can be reached."""
+        self._keep(code, known)
         if self._redis is None:
             return
-        value = _UNKNOWN if target is None else _FOUND + target
-        seconds = REDIS_UNKNOWN_SECONDS if target is None else REDIS_SECONDS
+        if isinstance(known, PlainLink):
+            value, seconds = _FOUND + known.target, REDIS_SECONDS
+        else:
+            value, seconds = _UNKNOWN, REDIS_UNKNOWN_SECONDS
         try:
             self._redis.ask(
                 lambda client: client.execute_command(  # type: ignore[no-untyped-call]
@@ -72,11 +70,11 @@ class LinkCache:
         except RedisAway:
             return
 
-    def _keep(self, code: str, cached: Cached) -> None:
+    def _keep(self, code: str, known: Known) -> None:
         with self._lock:
-            self._process[code] = cached
+            self._process[code] = known
 
-    def _ask_redis(self, code: str) -> Cached | None:
+    def _ask_redis(self, code: str) -> Known | None:
         if self._redis is None:
             return None
         skipped = self._redis.breaker.is_open
@@ -85,18 +83,18 @@ class LinkCache:
         except (RedisAway, UnicodeDecodeError):
             metrics.record_redis_lookup("skipped" if skipped else "error")
             return None
-        cached = _read(value)
-        metrics.record_redis_lookup("miss" if cached is None else "hit")
-        return cached
+        known = _read(value)
+        metrics.record_redis_lookup("miss" if known is None else "hit")
+        return known
 
 
-def _read(value: object) -> Cached | None:
+def _read(value: object) -> Known | None:
     if value == _UNKNOWN:
-        return _NOBODY
+        return _NO_LINK
     if isinstance(value, str) and value.startswith(_FOUND):
-        return Cached(value[1:])
+        return PlainLink(value[1:])
     return None
 
 
-def _size(cached: Cached) -> int:
-    return _ENTRY_OVERHEAD + 4 * len(cached.target or "")
+def _size(known: Known) -> int:
+    return _ENTRY_OVERHEAD + (4 * len(known.target) if isinstance(known, PlainLink) else 0)

@@ -51,6 +51,10 @@ class RateLimits:
             if wait:
                 _refuse("resolve", self._resolve.rate, wait)
 
+    def takes_resolve(self, address: str | None) -> bool:
+        """Count a resolve or redirect; or return False, and count neither it nor a refusal."""
+        return not self._enabled or not self._resolve.count(client_key(address))
+
 
 class ProcessWindow:
     """A fixed window in this process, on the monotonic clock: a stepping clock changes nothing.

@@ -3,8 +3,9 @@
 import pytest
 
 from app.config import RedisSettings
+from app.model.links import NoLink, PlainLink
 from app.storage import cache as caches
-from app.storage.cache import PROCESS_BYTES, Cached, LinkCache
+from app.storage.cache import PROCESS_BYTES, LinkCache
 from app.storage.redis import Redis
 from local.ports import free_port
 from tests.harness.servers import Valkey
@@ -12,9 +13,9 @@ from tests.harness.servers import Valkey
 
 def test_a_target_is_remembered_in_the_process_without_redis() -> None:
     cache = LinkCache(None)
-    cache.put("aaaaaa", "https://e.com")
+    cache.put("aaaaaa", PlainLink("https://e.com"))
 
-    assert cache.get("aaaaaa") == Cached("https://e.com")
+    assert cache.get("aaaaaa") == PlainLink("https://e.com")
 
 
 def test_what_was_never_put_is_not_known(redis: Redis) -> None:
@@ -22,38 +23,38 @@ def test_what_was_never_put_is_not_known(redis: Redis) -> None:
 
 
 def test_another_worker_finds_it_in_redis(redis: Redis) -> None:
-    LinkCache(redis).put("aaaaaa", "https://e.com/ж")
+    LinkCache(redis).put("aaaaaa", PlainLink("https://e.com/ж"))
 
-    assert LinkCache(redis).get("aaaaaa") == Cached("https://e.com/ж")
+    assert LinkCache(redis).get("aaaaaa") == PlainLink("https://e.com/ж")
 
 
 def test_what_redis_told_is_kept_in_the_process(redis: Redis, valkey: Valkey) -> None:
-    LinkCache(redis).put("aaaaaa", "https://e.com")
+    LinkCache(redis).put("aaaaaa", PlainLink("https://e.com"))
     cache = LinkCache(redis)
     cache.get("aaaaaa")
     with valkey.connect() as client:
         client.flushall()
 
-    assert cache.get("aaaaaa") == Cached("https://e.com")
+    assert cache.get("aaaaaa") == PlainLink("https://e.com")
 
 
 def test_a_code_without_a_link_is_remembered_too(redis: Redis) -> None:
-    LinkCache(redis).put("aaaaaa", None)
+    LinkCache(redis).put("aaaaaa", NoLink())
 
-    assert LinkCache(redis).get("aaaaaa") == Cached(None)
+    assert LinkCache(redis).get("aaaaaa") == NoLink()
 
 
 def test_a_new_link_replaces_what_a_scan_left(redis: Redis) -> None:
-    LinkCache(redis).put("aaaaaa", None)
-    LinkCache(redis).put("aaaaaa", "https://e.com")
+    LinkCache(redis).put("aaaaaa", NoLink())
+    LinkCache(redis).put("aaaaaa", PlainLink("https://e.com"))
 
-    assert LinkCache(redis).get("aaaaaa") == Cached("https://e.com")
+    assert LinkCache(redis).get("aaaaaa") == PlainLink("https://e.com")
 
 
 def test_keys_have_our_prefix_and_their_time(redis: Redis, valkey: Valkey) -> None:
     cache = LinkCache(redis)
-    cache.put("aaaaaa", "https://e.com")
-    cache.put("bbbbbb", None)
+    cache.put("aaaaaa", PlainLink("https://e.com"))
+    cache.put("bbbbbb", NoLink())
 
     with valkey.connect() as client:
         found, unknown = client.ttl("shortener:link:aaaaaa"), client.ttl("shortener:link:bbbbbb")
@@ -68,7 +69,7 @@ def test_the_process_forgets_after_seconds(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(
         cache, "_process", type(cache._process)(1000, 5.0, lambda: now[0], lambda _cached: 1)
     )
-    cache.put("aaaaaa", "https://e.com")
+    cache.put("aaaaaa", PlainLink("https://e.com"))
     now[0] = caches.PROCESS_SECONDS + 0.01
 
     assert caches.PROCESS_SECONDS <= 60
@@ -78,7 +79,7 @@ def test_the_process_forgets_after_seconds(monkeypatch: pytest.MonkeyPatch) -> N
 def test_the_process_own_cache_is_bounded_in_bytes() -> None:
     cache = LinkCache(None)
     for number in range(2_000):
-        cache.put(f"{number:06}", "https://e.com/" + "x" * 8_000)
+        cache.put(f"{number:06}", PlainLink("https://e.com/" + "x" * 8_000))
 
     assert cache._process.currsize <= PROCESS_BYTES
     assert len(cache._process) < 2_000
@@ -106,16 +107,16 @@ def test_rubbish_breaks_no_later_look_up(redis: Redis, valkey: Valkey) -> None:
 
     found = [cache.get(code) for code in ("aaaaaa", "bbbbbb", "cccccc")]
 
-    assert found == [None, None, Cached("https://e.com")]
+    assert found == [None, None, PlainLink("https://e.com")]
     assert not redis.breaker.is_open
 
 
 def test_with_redis_away_the_process_goes_on() -> None:
     redis = Redis(RedisSettings("127.0.0.1", free_port(), password=None, tls=False))
     cache = LinkCache(redis)
-    cache.put("aaaaaa", "https://e.com")
+    cache.put("aaaaaa", PlainLink("https://e.com"))
 
-    assert cache.get("aaaaaa") == Cached("https://e.com")
+    assert cache.get("aaaaaa") == PlainLink("https://e.com")
     assert cache.get("bbbbbb") is None
     assert redis.breaker.is_open
     redis.close()

@@ -1,0 +1,57 @@
+"""What a visitor is answered, on the long way and on the short one: decided here alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from app.config import PERMANENT_REDIRECTS
+from app.links import Resolved
+from app.routes.answers import Prepared, json_bytes
+from app.routes.schemas import ResolvedLink
+from app.routes.security_headers import REDIRECT_REFERRER
+from app.targets import location
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+RecordVisit = Callable[[str, "WSGIEnvironment"], None]
+"""Told the code and the request of each visit, once, when it is answered; must not wait."""
+
+_HIT = {True: ("Cache-Hit", "true"), False: ("Cache-Hit", "false")}
+_JSON = ("Content-Type", "application/json")
+
+
+def not_recorded(_code: str, _environ: WSGIEnvironment) -> None:
+    """Record nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class VisitAnswers:
+    """Makes the answers to visits, and has each one recorded."""
+
+    redirect_status: int
+    record: RecordVisit = not_recorded
+
+    def redirect(self, environ: WSGIEnvironment, code: str, resolved: Resolved) -> Prepared:
+        """Return the answer to `/<code>`."""
+        self._record(environ, code)
+        headers = [_HIT[resolved.cache_hit], ("Referrer-Policy", REDIRECT_REFERRER)]
+        if self.redirect_status in PERMANENT_REDIRECTS:
+            # A permanent redirect without a limit would outlive every change of the link.
+            headers.append(("Cache-Control", "private, max-age=90"))
+        headers.append(("Content-Length", "0"))
+        headers.append(("Location", location(resolved.target)))
+        return Prepared(self.redirect_status, headers, b"")
+
+    def resolved(self, environ: WSGIEnvironment, code: str, resolved: Resolved) -> Prepared:
+        """Return the answer to `/api/<code>`."""
+        self._record(environ, code)
+        body = json_bytes(ResolvedLink("URL retrieved successfully", resolved.target))
+        headers = [_JSON, ("Content-Length", str(len(body))), _HIT[resolved.cache_hit]]
+        return Prepared(200, headers, body)
+
+    def _record(self, environ: WSGIEnvironment, code: str) -> None:
+        if environ["REQUEST_METHOD"] == "GET":  # HEAD takes nobody anywhere
+            self.record(code, environ)
