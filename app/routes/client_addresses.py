@@ -60,7 +60,8 @@ def client_of(environ: WSGIEnvironment, proxies: int) -> Node:
 
 def tell_client(environ: WSGIEnvironment, client: Node) -> None:
     """Write the client where WSGI has it; the connection's own port may be that of a proxy."""
-    environ["REMOTE_ADDR"] = client.address
+    if client.address:
+        environ["REMOTE_ADDR"] = client.address
     environ.pop("REMOTE_PORT", None)
     if client.port:
         environ["REMOTE_PORT"] = client.port
