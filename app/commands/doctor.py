@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import os
 import shutil
@@ -10,18 +11,21 @@ import sys
 import time
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 
+from app.commands.pid_option import add_pid, become
 from app.doctor.checks import checks
-from app.doctor.report import EXIT_USAGE, as_json, as_table, exit_status
+from app.doctor.report import as_json, as_table, exit_status
 from app.doctor.run import run
-from app.doctor.situation import Options, Situation, take_environment_of
+from app.doctor.situation import Options, Situation
 
 _EPILOG = """\
 Reads the same environment variables as the service and looks at everything it needs, side by
 side, two seconds each: configuration, secrets, CORS, shutdown clocks, DNS, PostgreSQL (schema,
-connections, writes, clock), Redis, the collector (sends a span and a metric), Loki (pushes a
-line), and the service itself where it runs on this machine. It writes nothing else but a key in
-Redis that goes away after ten seconds. Secrets are never printed.
+connections, writes, clock; what requests do is done and rolled back; who holds a lock), Redis, the
+collector (sends a span and a metric), Loki (pushes a line), and the service itself where it runs
+on this machine. It writes nothing else but a key in Redis that goes away after ten seconds.
+Secrets are never printed. A next step is a sentence, or a command to be pasted as it is.
 
 exit status:
   0  all is well (what is not configured is skipped)
@@ -41,12 +45,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Look, print, and return the exit status."""
     parser = _parser()
     given = parser.parse_args(arguments)
+    folder = _folder()
     if given.pid is not None:
-        _become(given.pid, parser)
+        become(given.pid, parser)
     # Libraries' own words, which may hold anything, are replaced by ours.
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
-    options = Options(given.tasks, given.stop_timeout, given.loki_query_url)
+    options = Options(given.tasks, given.stop_timeout, given.loki_query_url, given.pid, folder)
     situation = Situation.of(os.environ, options)
     begun = time.monotonic()
     examined = run(checks(situation))
@@ -74,11 +79,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
-    parser.add_argument(
-        "--pid",
-        type=int,
-        help="take variables and folder of this process (a worker or master of the service)",
-    )
+    add_pid(parser)
     parser.add_argument(
         "--tasks",
         type=_positive,
@@ -107,14 +108,12 @@ def _positive(text: str) -> int:
     return number
 
 
-def _become(pid: int, parser: argparse.ArgumentParser) -> None:
-    import psutil  # noqa: PLC0415  # only this needs it
-
-    try:
-        take_environment_of(pid)
-    except (psutil.Error, OSError) as error:
-        reason = "is not there" if isinstance(error, psutil.NoSuchProcess) else "is not ours"
-        parser.exit(EXIT_USAGE, f"doctor: process {pid} {reason}\n")
+def _folder() -> str:
+    """Return where this command lies, as short as it can be typed from here."""
+    folder = Path(sys.argv[0]).resolve().parent
+    with contextlib.suppress(ValueError):
+        folder = folder.relative_to(Path.cwd())
+    return f"{folder}/"
 
 
 if __name__ == "__main__":

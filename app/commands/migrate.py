@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
+from collections.abc import Sequence
 
 import psycopg
 
+from app.commands.pid_option import add_pid, become
 from app.config import SettingsError, postgres_from_env
 from app.storage.causes import database_cause
 from app.storage.schema import MigrationTimeout, migrate
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Bring the database of POSTGRES_* to the current schema; return the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="migrate", description="Bring the configured database to the current schema."
+    )
+    add_pid(parser)
+    given = parser.parse_args(arguments)
+    if given.pid is not None:
+        become(given.pid, parser)
     try:
         settings = postgres_from_env(os.environ)
     except SettingsError as error:

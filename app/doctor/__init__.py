@@ -4,7 +4,8 @@
     run.py              all checks side by side, two seconds each
     report.py           a table for people, JSON for machines
     configuration.py, strength.py, origins.py, clocks.py    look at the configuration alone
-    postgresql.py, redis.py, names.py, collector.py, loki.py, service.py    ask a peer
+    postgresql.py, requests.py, redis.py, peers.py, collector.py, loki.py, service.py   ask a peer
+    next_steps.py       the commands that findings advise
 
 A check yields findings in the order of its rows and tells `Progress` what it waits for, so that
 one that hangs can still be explained. No secret and no driver's message gets into a finding.

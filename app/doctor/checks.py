@@ -13,6 +13,7 @@ from app.doctor import (
     peers,
     postgresql,
     redis,
+    requests,
     service,
     strength,
 )
@@ -29,6 +30,7 @@ def checks(situation: Situation) -> list[Check]:
         Check((clocks.ROW,), partial(clocks.check_shutdown, situation)),
         *peers.names(situation),
         Check(postgresql.ROWS, partial(postgresql.check_postgresql, situation)),
+        Check(requests.ROWS, partial(requests.check_requests, situation)),
         Check((redis.ROW,), partial(redis.check_redis, situation)),
         Check((collector.TRACES,), partial(collector.check_traces, situation)),
         Check((collector.METRICS,), partial(collector.check_metrics, situation)),

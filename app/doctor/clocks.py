@@ -32,8 +32,12 @@ def check_shutdown(situation: Situation, progress: Progress) -> Iterator[Finding
     """Hold gunicorn's clocks against stopTimeout, from wherever each can be known."""
     definition = "shortener"
     if situation.config.metadata_uri:
-        then = "echo $ECS_CONTAINER_METADATA_URI_V4  # should be http://169.254.170.2/v4/…"
-        progress.at("asking ECS which task this is", "its metadata endpoint hangs", then)
+        then = "env | grep ECS_CONTAINER_METADATA_URI_V4"
+        progress.at(
+            "asking ECS which task this is",
+            "its metadata endpoint, http://169.254.170.2, hangs",
+            then,
+        )
         task = ecs.fetch_task(situation.config.metadata_uri, _METADATA_WAIT)
         if task.get("Family"):
             definition = f"{task['Family']}:{task.get('Revision', '')}".rstrip(":")
@@ -46,13 +50,18 @@ def check_shutdown(situation: Situation, progress: Progress) -> Iterator[Finding
     )
     if stop > LONGEST_ON_FARGATE:
         cause = f"Fargate allows {LONGEST_ON_FARGATE} s at most: the definition is refused"
-        yield fail(ROW, found, cause, "set stopTimeout to 60 in task-definition.json, release")
+        yield fail(ROW, found, cause, "Set stopTimeout to 60 in task-definition.json, then release")
     elif grace >= stop:
-        cause = "ECS kills the task before it has flushed: spans, metrics and log lines are lost"
-        yield fail(ROW, found, cause, f"{look}; then raise it, or lower gunicorn.conf.py's clocks")
+        cause = (
+            "ECS kills the task before it has flushed, spans and log lines are lost: stopTimeout "
+        )
+        cause += "is too low, or the clocks of gunicorn.conf.py are too long"
+        yield fail(ROW, found, cause, look)
     elif drain is not None and drain < WANTED_DRAIN:
         cause = f"requests in flight get less than {WANTED_DRAIN} s: long ones are cut at a deploy"
-        yield warn(ROW, found, cause, f"set DRAIN = {WANTED_DRAIN} in gunicorn.conf.py, release")
+        yield warn(
+            ROW, found, cause, f"Set DRAIN = {WANTED_DRAIN} in gunicorn.conf.py, then release"
+        )
     else:
         yield ok(ROW, found)
 

@@ -91,7 +91,7 @@ def _unconfigured(row: str, situation: Situation) -> Finding:
     if situation.local:
         return skip(row, f"{_SETTING} is not set")
     cause = "nobody sees what the service does"
-    then = f"set {_SETTING} in task-definition.json, release"
+    then = f"Set {_SETTING} in task-definition.json, then release"
     return warn(row, f"{_SETTING} is not set, or OTEL_SDK_DISABLED is", cause, then)
 
 

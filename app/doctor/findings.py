@@ -42,7 +42,7 @@ class Progress:
 
     def __init__(self) -> None:
         self.step = "starting"
-        self.advice = Advice("this machine is too busy", "doctor, once more")
+        self.advice = Advice("this machine is too busy", "Run doctor once more")
 
     def at(self, step: str, cause: str, then: str) -> None:
         """Say what comes now, and what it would mean if it never ended."""

@@ -38,10 +38,11 @@ def advice_for(status: int, peer: Peer) -> Advice:
     else:
         cause = "something else listens there"
     if status in {404, 405, 415} or 300 <= status < 400:
-        return Advice(cause, f"compare {peer.setting} with docs/operations.md, then: doctor")
+        return Advice(cause, f"Compare {peer.setting} with docs/operations.md")
     if status in {401, 403}:
-        return Advice(cause, f"check the credentials in {peer.setting} or the headers")
-    return Advice(cause, peer.start)
+        return Advice(cause, f"Check the credentials in {peer.setting} or the headers")
+    # It runs: starting it again, or asking whether it is registered, would tell nothing new.
+    return Advice(cause, f"Look at the log and the limits of {peer.name} itself")
 
 
 def reach_for(url: str, peer: Peer, progress: Progress) -> None:
@@ -55,13 +56,15 @@ def failure(error: Exception, peer: Peer) -> Unreachable:
     """Return what a request that got no answer means; the error's text is not used."""
     if isinstance(error, requests.exceptions.SSLError):
         cause = "https where http is spoken, or a certificate that is not trusted here"
-        return Unreachable(f"{peer.shown}: no TLS connection", Advice(cause, peer.start))
+        then = f"Write {peer.setting} with http, or trust its certificate"
+        return Unreachable(f"{peer.shown}: no TLS connection", Advice(cause, then))
     if isinstance(error, requests.Timeout):
         cause = "frozen, overloaded, or another protocol listens there"
         found = f"{peer.shown} takes the request and does not answer"
         return Unreachable(found, Advice(cause, peer.start))
     if isinstance(error, requests.exceptions.ProxyError):
         cause = "HTTP_PROXY or HTTPS_PROXY is set and does not work; the service uses it too"
-        return Unreachable(f"no way to {peer.shown}", Advice(cause, "env | grep -i proxy"))
+        then = "Take HTTP_PROXY and HTTPS_PROXY away from the service, or mend the proxy"
+        return Unreachable(f"no way to {peer.shown}", Advice(cause, then))
     cause = "it restarts, or another protocol listens there (gRPC's port 4317, https)"
     return Unreachable(f"{peer.shown} breaks the connection off", Advice(cause, peer.start))

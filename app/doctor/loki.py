@@ -57,7 +57,7 @@ def _unconfigured(situation: Situation) -> Iterator[Finding]:
     if situation.local:
         yield skip(PUSH, "LOKI_ENDPOINT is not set: logs go to stdout alone")
     else:
-        then = "set LOKI_ENDPOINT in task-definition.json, release"
+        then = "Set LOKI_ENDPOINT in task-definition.json, then release"
         yield warn(PUSH, "LOKI_ENDPOINT is not set", "logs go to stdout alone", then)
     yield skip(QUERY, f"nothing to find, see {PUSH}")
 
@@ -75,12 +75,13 @@ def _push(url: str, peer: Peer, mark: str, situation: Situation, progress: Progr
         return ok(PUSH, f"{found}: accepted")
     if status == _BLOCKED:
         cause = "ingestion is blocked for this tenant (blockIngestionUntil in Loki's limits)"
-        return fail(PUSH, found, cause, "lift the block in Loki's limits")
+        return fail(PUSH, found, cause, "Lift the block in Loki's limits")
     if status in {200, 404, 405}:
         cause = "LOKI_ENDPOINT is not the push address: it ends in /loki/api/v1/push"
-        return fail(
-            PUSH, f"{found} at {urlsplit(url).path or '/'}", cause, f"curl -i {_base(url)}/ready"
-        )
+        parts = urlsplit(url)
+        origin = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+        then = f"Set LOKI_ENDPOINT to {origin}{situation.loki_path}/loki/api/v1/push"
+        return fail(PUSH, f"{found} at {parts.path or '/'}", cause, then)
     advice = advice_for(status, peer)
     cause = advice.cause
     if status == requests.codes.bad_request:
@@ -107,7 +108,7 @@ def _labels(situation: Situation) -> dict[str, str]:
 def _search(url: str, mark: str, situation: Situation, progress: Progress) -> Finding:
     if not is_http_url(url):
         cause = "such as http://loki:3100"
-        return fail(QUERY, "LOKI_QUERY_URL is no http or https URL", cause, "doctor --help")
+        return fail(QUERY, "LOKI_QUERY_URL is no http or https URL", cause, "Give it whole")
     peer = loki(situation, url)
     if peer is None:
         return skip(QUERY, "no query address")
@@ -141,7 +142,7 @@ def _search(url: str, mark: str, situation: Situation, progress: Progress) -> Fi
         QUERY,
         f"the line is not at {peer.shown}",
         cause,
-        "compare LOKI_QUERY_URL with LOKI_ENDPOINT",
+        "Compare LOKI_QUERY_URL with LOKI_ENDPOINT",
     )
 
 

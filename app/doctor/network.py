@@ -31,6 +31,8 @@ class Peer:
     """Command that shows whether it runs, or starts it."""
     discovery: str
     """Command that shows why its name is unknown."""
+    domain: str | None = None
+    """What completes a name in it, where it is found by service discovery."""
 
     @property
     def shown(self) -> str:
@@ -58,14 +60,20 @@ def resolve(peer: Peer, progress: Progress) -> list[str]:
         entries = socket.getaddrinfo(peer.host, peer.port, type=socket.SOCK_STREAM)
     except (socket.gaierror, UnicodeError) as error:
         again = getattr(error, "errno", None) == socket.EAI_AGAIN
-        cause = (
-            "the name server is away"
-            if again
-            else f"{peer.setting} is misspelt, or the name is not registered in this network"
-        )
         found = f"the name {peer.host} cannot be resolved"
-        raise Unreachable(found, Advice(cause, peer.discovery)) from None
+        raise Unreachable(found, _why_unknown(peer, away=again)) from None
     return list(dict.fromkeys(str(entry[4][0]) for entry in entries))
+
+
+def _why_unknown(peer: Peer, *, away: bool) -> Advice:
+    if peer.domain and "." not in peer.host:
+        # No DNS zone that a task searches has a name alone (docs/decisions/0004).
+        cause = f"the name lacks its domain: {peer.host}.{peer.domain} is what is registered"
+        return Advice(cause, f"Write {peer.host}.{peer.domain} in {peer.setting}, then release")
+    if away:
+        return Advice("the name server is away", peer.discovery)
+    cause = f"{peer.setting} is misspelt, or the name is not registered in this network"
+    return Advice(cause, peer.discovery)
 
 
 def reach(peer: Peer, progress: Progress) -> str:

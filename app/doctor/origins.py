@@ -11,7 +11,7 @@ from app.doctor.findings import Finding, Progress, fail, ok, warn
 from app.doctor.situation import Situation
 
 ROW = "cors"
-_THEN = "set CORS_ALLOWED_ORIGINS in task-definition.json, then release (docs/operations.md)"
+_THEN = "Set CORS_ALLOWED_ORIGINS in task-definition.json, then release (docs/operations.md)"
 
 
 def check_origins(situation: Situation, progress: Progress) -> Iterator[Finding]:

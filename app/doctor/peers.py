@@ -21,15 +21,18 @@ _ELASTICACHE = (
     "aws elasticache describe-replication-groups "
     "--query 'ReplicationGroups[].[ReplicationGroupId,Status]'"
 )
-_LOCAL_STACK = "docker compose -f docker/compose.yaml up -d"
+_DOMAIN = "internal.tinyurl.local"
+_COMPOSE = {("collector", 4318), ("loki", 3100)}
+"""What docker/compose.yaml publishes on loopback."""
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
 def postgresql(situation: Situation) -> Peer:
     """Return PostgreSQL."""
     at = situation.settings.postgres
-    local = f"pg_isready -h {at.host} -p {at.port}  # `make run` brings its own PostgreSQL"
-    command = local if situation.local else _RDS
-    return Peer(at.host, at.port, "PostgreSQL", "POSTGRES_HOST", command, command)
+    if situation.local:
+        return _local(at.host, at.port, "PostgreSQL", "POSTGRES_HOST", "`make run` brings its own")
+    return Peer(at.host, at.port, "PostgreSQL", "POSTGRES_HOST", _RDS, _RDS)
 
 
 def redis(situation: Situation) -> Peer | None:
@@ -37,9 +40,9 @@ def redis(situation: Situation) -> Peer | None:
     at = situation.settings.redis
     if at is None:
         return None
-    local = f"redis-cli -h {at.host} -p {at.port} ping  # `make run` brings its own Valkey"
-    command = local if situation.local else _ELASTICACHE
-    return Peer(at.host, at.port, "Redis", "REDIS_ADDR", command, command)
+    if situation.local:
+        return _local(at.host, at.port, "Redis", "REDIS_ADDR", "`make run` brings its own")
+    return Peer(at.host, at.port, "Redis", "REDIS_ADDR", _ELASTICACHE, _ELASTICACHE)
 
 
 def collector(situation: Situation) -> Peer | None:
@@ -47,19 +50,32 @@ def collector(situation: Situation) -> Peer | None:
     url = situation.config.otlp_endpoint
     if url is None:
         return None
-    command = _LOCAL_STACK if situation.local else _OBSERVABILITY
-    name, setting = "the collector", "OTEL_EXPORTER_OTLP_ENDPOINT"
-    return Peer(*address_of(url), name, setting, command, command)
+    return _observability(url, "the collector", "OTEL_EXPORTER_OTLP_ENDPOINT", situation)
 
 
 def loki(situation: Situation, url: str | None = None) -> Peer | None:
     """Return Loki, or what answers queries for it at `url`; None where none is configured."""
     setting = "LOKI_QUERY_URL" if url else "LOKI_ENDPOINT"
     url = url or situation.config.loki_endpoint
-    if url is None:
-        return None
-    command = _LOCAL_STACK if situation.local else _OBSERVABILITY
-    return Peer(*address_of(url), "Loki", setting, command, command)
+    return None if url is None else _observability(url, "Loki", setting, situation)
+
+
+def _observability(url: str, name: str, setting: str, situation: Situation) -> Peer:
+    host, port = address_of(url)
+    if not situation.local:
+        return Peer(host, port, name, setting, _OBSERVABILITY, _OBSERVABILITY, _DOMAIN)
+    service = name.removeprefix("the ").lower()
+    if host in _LOOPBACK and (service, port) in _COMPOSE:
+        start = f"docker compose -f docker/compose.yaml up -d --force-recreate {service}"
+        return Peer(host, port, name, setting, start, start)
+    return _local(host, port, name, setting, "the service works without it")
+
+
+def _local(host: str, port: int, name: str, setting: str, without: str) -> Peer:
+    """Return a peer on a developer's machine, where nobody but they know how it is started."""
+    known = f"getent hosts {host}"
+    start = f"Start {name} at {host}:{port}, anew if it hangs, or unset {setting}: {without}"
+    return Peer(host, port, name, setting, start, known)
 
 
 def names(situation: Situation) -> list[Check]:

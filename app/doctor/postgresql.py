@@ -9,17 +9,18 @@ import psycopg
 
 from app.doctor.findings import Advice, Finding, Progress, fail, ok, skip, warn
 from app.doctor.network import Peer, Unreachable, reach
+from app.doctor.next_steps import LONGEST, WHO, again, in_the_image, sql
 from app.doctor.peers import postgresql
 from app.doctor.situation import Situation
 from app.storage.causes import database_cause
 from app.storage.inspection import Connections, Inspection, inspect
+from app.storage.needed_schema import Missing
 from app.storage.schema import known_migrations
 
 ROWS = ("postgresql", "schema", "connections", "writes", "clock")
 REACHABLE, SCHEMA, CONNECTIONS, WRITES, CLOCK = ROWS
 OLDEST_SUPPORTED = 14
 """PostgreSQL's major version; older ones get no fixes (versioning policy)."""
-_NEEDED = tuple(f"POSTGRES_{name}" for name in ("HOST", "PORT", "PASSWORD", "SSLMODE"))
 CLOCK_WARNS = 1.0
 CLOCK_FAILS = 5.0
 """Seconds; a JWT is refused before its nbf, Loki refuses lines ahead of its time."""
@@ -27,34 +28,25 @@ PRODUCTION_TASKS = 10
 """MaxTasks of deploy/service.yaml; a rolling deploy doubles what runs."""
 NEARLY_FULL = 0.9
 
-_WHO = (
-    'psql -c "SELECT usename, application_name, state, count(*) FROM pg_stat_activity '
-    'GROUP BY 1, 2, 3 ORDER BY 4 DESC"'
-)
-# Fragments of causes.database_cause, the likely cause, and the next command where it is not the
-# one that shows whether the server runs.
+_OWNERS = "SELECT schemaname, tablename, tableowner, current_user FROM pg_tables ORDER BY 1, 2"
+# Fragments of causes.database_cause, the likely cause, and the statement that shows more; without
+# one the command that shows whether the server runs. Never new tasks: they would ask for more.
 _CAUSES: tuple[tuple[tuple[str, ...], str, str], ...] = (
-    (("does not exist",), "POSTGRES_DB or POSTGRES_USER is wrong", "psql -l"),
-    (
-        ("TLS", "certificate"),
-        "POSTGRES_SSLMODE asks for what the server does not offer, or the reverse",
-        "psql -c 'SHOW ssl'  # and compare with POSTGRES_SSLMODE",
-    ),
     (
         ("no connection left", "lacks resources"),
         "tasks x workers x POSTGRES_POOL_MAX is over max_connections, or somebody leaks",
-        _WHO,
+        WHO,
     ),
     (("starting",), "a restart, a failover or a shutdown is going on", ""),
-    (("privilege",), "the role was changed, or the schema has another owner", "psql -c '\\dp'"),
-    (("too long",), "the server is overloaded, or a lock holds the catalogue", _WHO),
+    (("privilege",), "the role was changed, or the schema has another owner", _OWNERS),
+    (("too long",), "the server is overloaded", LONGEST),
     (("nothing listens",), "the socket's folder is wrong, or the server is stopped", ""),
 )
 
 
 def check_postgresql(situation: Situation, progress: Progress) -> Iterator[Finding]:
     """Connect once, as the service does, and ask."""
-    wrong = situation.wrong(*_NEEDED)
+    wrong = situation.wrong_for_postgresql
     if wrong:
         yield skip(REACHABLE, f"{', '.join(wrong)} cannot be used, see configuration")
         return
@@ -66,8 +58,8 @@ def check_postgresql(situation: Situation, progress: Progress) -> Iterator[Findi
         begun = time.monotonic()
         with inspect(settings, address) as server:
             took = time.monotonic() - begun
-            cause = "the server is overloaded, or a lock holds the catalogue"
-            progress.at(f"asking {peer.shown}", cause, _WHO)
+            cause = "the server is overloaded"
+            progress.at(f"asking {peer.shown}", cause, sql(situation, LONGEST))
             yield _version(server, situation, f"{peer.shown}, connected in {took * 1000:.0f} ms")
             yield from _ask(server, situation, peer)
     except Unreachable as error:
@@ -80,12 +72,14 @@ def _ask(server: Inspection, situation: Situation, peer: Peer) -> Iterator[Findi
     questions: dict[str, Callable[[], Finding]] = {
         SCHEMA: lambda: _schema(server, situation),
         CONNECTIONS: lambda: _connections(server.connections(), situation),
-        WRITES: lambda: _writes(server),
-        CLOCK: lambda: _clock(server.clock_offset()),
+        WRITES: lambda: _writes(server, situation),
+        CLOCK: lambda: _clock(server.clock_offset(), situation),
     }
     for row, question in questions.items():
         try:
             yield question()
+        except psycopg.errors.LockNotAvailable:
+            yield skip(row, "not to be read while somebody holds a table, see locks")
         except psycopg.Error as error:
             yield _refused(row, error, situation, peer)
             if server.closed:
@@ -100,14 +94,24 @@ def _refused(row: str, error: psycopg.Error, situation: Situation, peer: Peer) -
 
 def _advice(found: str, situation: Situation, start: str) -> Advice:
     """Return what is likely behind one of `causes.database_cause`'s phrases."""
-    for fragments, cause, then in _CAUSES:
+    for fragments, cause, statement in _CAUSES:
         if any(fragment in found for fragment in fragments):
-            return Advice(cause, then or start)
-    rotated = "the secret was rotated after this task had started, or POSTGRES_USER is wrong"
+            return Advice(cause, sql(situation, statement) if statement else start)
+    if "does not exist" in found:
+        return Advice("POSTGRES_DB or POSTGRES_USER is wrong", _names(situation, start))
+    if "TLS" in found or "certificate" in found:
+        cause = "POSTGRES_SSLMODE asks for what the server does not offer, or the reverse"
+        where = "for the service" if situation.local else "in task-definition.json, then release"
+        return Advice(cause, f"Set POSTGRES_SSLMODE as the server is, {where}")
     if "password" in found:
-        local = "compare POSTGRES_USER and POSTGRES_PASSWORD with the server's"
-        return Advice(rotated, local if situation.local else situation.restart)
+        rotated = "the secret was rotated after this task had started, or POSTGRES_USER is wrong"
+        return Advice(rotated, _names(situation, situation.restart))
     return Advice("the server is in trouble: its own log knows", start)
+
+
+def _names(situation: Situation, released: str) -> str:
+    local = "Compare POSTGRES_DB, POSTGRES_USER and POSTGRES_PASSWORD with the server's"
+    return local if situation.local else released
 
 
 def _version(server: Inspection, situation: Situation, where: str) -> Finding:
@@ -116,10 +120,10 @@ def _version(server: Inspection, situation: Situation, where: str) -> Finding:
     found = f"PostgreSQL {major}.{minor} at {where}, {encrypted}"
     if major < OLDEST_SUPPORTED:
         cause = "this version gets no security fixes any more"
-        return warn(REACHABLE, found, cause, "plan an upgrade to a supported major version")
+        return warn(REACHABLE, found, cause, "Plan an upgrade to a supported major version")
     if situation.production and not server.uses_tls:
         cause = "POSTGRES_SSLMODE does not ask for encryption"
-        then = "set POSTGRES_SSLMODE to require in task-definition.json, release"
+        then = "Set POSTGRES_SSLMODE to require in task-definition.json, then release"
         return warn(REACHABLE, found, cause, then)
     return ok(REACHABLE, found)
 
@@ -132,13 +136,28 @@ def _schema(server: Inspection, situation: Situation) -> Finding:
         cause = "`migrate` has not run for this release, or against another database"
         if not applied:
             cause = "`migrate` never ran here: a new or restored database, or a wrong POSTGRES_DB"
-        then = "migrate" if not situation.local else "migrate  # from the checkout: make migrate"
+        then = in_the_image(situation, "migrate")
         return fail(SCHEMA, f"missing: {', '.join(missing)}", cause, then)
+    lacking = server.missing_from_schema()
+    if lacking:
+        return _lacking(lacking, situation)
     if newer:
         cause = "an older release runs on a newer schema, as after a rollback"
-        then = "nothing at once; release the newer version again when it is mended"
+        then = "Release the newer version again when it is mended; nothing at once"
         return warn(SCHEMA, f"unknown to this release: {', '.join(newer)}", cause, then)
     return ok(SCHEMA, f"at head, {known[-1]}")
+
+
+def _lacking(lacking: list[Missing], situation: Situation) -> Finding:
+    """Report what is not there although every migration says that it ran."""
+    first, *more = lacking
+    found = f"at head, yet without {first}" + (f" and {len(more)} more" if more else "")
+    cause = "somebody changed the schema by hand, or a restore left it out"
+    then = "Restore the database to a time before (docs/operations.md, Restoring)"
+    if first.repair:
+        then = sql(situation, first.repair)
+    row = warn if all(each.only_slows for each in lacking) else fail
+    return row(SCHEMA, found, cause, then)
 
 
 def _connections(now: Connections, situation: Situation) -> Finding:
@@ -151,38 +170,44 @@ def _connections(now: Connections, situation: Situation) -> Finding:
         f"of {now.available} ({now.max_connections} less {now.reserved} reserved); "
         f"in use {now.used}, ours {now.ours}"
     )
-    lower = "lower POSTGRES_POOL_MAX, or raise max_connections (give the tasks with --tasks)"
+    lower = "Lower POSTGRES_POOL_MAX, or raise max_connections; --tasks tells how many run"
+    who = sql(situation, WHO)
     if need > now.available:
         cause = "at full load the pools ask for more connections than the server gives"
         return fail(CONNECTIONS, found, cause, lower)
     if now.used > NEARLY_FULL * now.available:
-        return warn(CONNECTIONS, found, "nearly all connections are taken now", _WHO)
+        return warn(CONNECTIONS, found, "nearly all connections are taken now", who)
     if need + others > now.available:
-        return warn(CONNECTIONS, found, "what others hold leaves too few for full pools", _WHO)
+        return warn(CONNECTIONS, found, "what others hold leaves too few for full pools", who)
     if not situation.local and 2 * need + others > now.available:
         cause = "during a deployment both generations run: their full pools would not fit"
         return warn(CONNECTIONS, found, cause, lower)
     return ok(CONNECTIONS, found)
 
 
-def _writes(server: Inspection) -> Finding:
+def _writes(server: Inspection, situation: Situation) -> Finding:
     standby, read_only = server.refuses_writes()
     if standby:
         cause = "POSTGRES_HOST leads to a replica or a demoted primary, as after a failover"
-        then = "set POSTGRES_HOST to the writer's endpoint: aws rds describe-db-clusters"
+        then = "Set POSTGRES_HOST to the writer"
+        if not situation.local:
+            then = (
+                "aws rds describe-db-clusters --query 'DBClusters[].[DBClusterIdentifier,Endpoint]'"
+            )
         return fail(WRITES, "the server is a standby: it takes no writes", cause, then)
     if read_only:
         cause = "default_transaction_read_only is on: set for the database, the role or the server"
-        then = 'psql -c "SELECT * FROM pg_db_role_setting"'
+        reset = server.reset_of("default_transaction_read_only")
+        then = sql(situation, reset) if reset else "Set it off in the server's own parameters"
         return fail(WRITES, "transactions are read-only: nothing can be shortened", cause, then)
     return ok(WRITES, "takes writes")
 
 
-def _clock(ahead: float) -> Finding:
+def _clock(ahead: float, situation: Situation) -> Finding:
     direction = "behind" if ahead > 0 else "ahead of"
     found = f"this machine is {abs(ahead):.3f} s {direction} the database"
     if abs(ahead) <= CLOCK_WARNS:
         return ok(CLOCK, found)
     row = fail if abs(ahead) > CLOCK_FAILS else warn
     cause = "time synchronisation is off here or there: tokens and log times suffer"
-    return row(CLOCK, found, cause, "chronyc tracking || timedatectl  # on both machines")
+    return row(CLOCK, found, cause, "date -u" if situation.local else again(situation))

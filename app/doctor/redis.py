@@ -24,7 +24,7 @@ SLOW = 0.05
 """Seconds; at twice that the service stops to wait for an answer."""
 PINGS = 3
 
-_NEVER_FULL = "set maxmemory-policy to volatile-lru in its parameters"
+_NEVER_FULL = "Set its maxmemory-policy to volatile-lru (ElastiCache: in its parameter group)"
 # The first kind that fits counts: what was found, the likely cause, and the next command where
 # it is not the one that shows whether the server runs.
 _CAUSES: tuple[tuple[type[Exception], str, str, str], ...] = (
@@ -32,7 +32,7 @@ _CAUSES: tuple[tuple[type[Exception], str, str, str], ...] = (
         redis.ReadOnlyError,
         "takes no writes: a replica",
         "REDIS_ADDR leads to a replica, as after a failover",
-        "",
+        "Set REDIS_ADDR to the primary endpoint",
     ),
     (
         redis.OutOfMemoryError,
@@ -51,7 +51,7 @@ _CAUSES: tuple[tuple[type[Exception], str, str, str], ...] = (
         redis.ConnectionError,
         "closes the connection",
         "REDIS_TLS does not match the server, or it is restarting",
-        "",
+        "Set REDIS_TLS as the server is",
     ),
 )
 _WAIT = 1.6
@@ -74,7 +74,7 @@ def _unconfigured(situation: Situation) -> Finding:
     if situation.local:
         return skip(ROW, "REDIS_ADDR is not set: no shared cache")
     cause = "without it each resolve asks PostgreSQL, and rate limits count per process"
-    return warn(ROW, "REDIS_ADDR is not set", cause, "set REDIS_ADDR in task-definition.json")
+    return warn(ROW, "REDIS_ADDR is not set", cause, "Set REDIS_ADDR in task-definition.json")
 
 
 def _ask(settings: RedisSettings, peer: Peer, situation: Situation, progress: Progress) -> Finding:
@@ -130,13 +130,14 @@ def _judge(info: dict[str, Any], latency: float, peer: Peer, situation: Situatio
     found = f"{name} {number} at {peer.shown}, ping {latency * 1000:.1f} ms, {memory}, {policy}"
     if latency > SLOW:
         cause = "far away, overloaded, or a slow command: the service waits 0.1 s at most"
-        return warn(ROW, found, cause, "redis-cli slowlog get 10")
+        then = "Look at its slow log (SLOWLOG GET), then at its load"
+        return warn(ROW, found, cause, then if situation.local else peer.start)
     if most and policy == "noeviction":
         cause = "once full it refuses writes instead of forgetting old links"
         return warn(ROW, found, cause, _NEVER_FULL)
     if info and not most and not situation.local:
         cause = "without maxmemory it grows until its machine kills it"
-        return warn(ROW, found, cause, "set maxmemory and maxmemory-policy volatile-lru")
+        return warn(ROW, found, cause, "Set maxmemory, and maxmemory-policy to volatile-lru")
     return ok(ROW, found)
 
 
@@ -144,7 +145,7 @@ def _refused(error: Exception, peer: Peer, situation: Situation) -> Finding:
     found = f"{peer.shown}: {redis_cause(error)}"
     if isinstance(error, redis.AuthenticationError) or "password" in found:
         cause = "REDIS_PASSWORD was rotated after this task had started, or is of another server"
-        local = "compare REDIS_PASSWORD with the server's requirepass"
+        local = "Compare REDIS_PASSWORD with the server's requirepass"
         return fail(ROW, found, cause, local if situation.local else situation.restart)
     for kind, known, cause, then in _CAUSES:
         if isinstance(error, kind):

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from app.doctor.findings import Finding, Progress, fail, ok, skip, warn
+from app.doctor.next_steps import again
 from app.doctor.situation import Situation
 
 ALIVE = "service /healthz"
@@ -32,7 +33,7 @@ def check_alive(situation: Situation, progress: Progress) -> Iterator[Finding]:
         yield fail(ALIVE, f"answers {status}, not as our service", cause, _who(situation))
     elif broken:
         cause = f"the last export of one worker was not accepted: {', '.join(broken)}"
-        yield warn(ALIVE, found, cause, "the rows collector and loki of this table, then: doctor")
+        yield warn(ALIVE, found, cause, "Do what the rows collector and loki advise")
     else:
         yield ok(ALIVE, found)
 
@@ -51,10 +52,10 @@ def check_health(situation: Situation, progress: Progress) -> Iterator[Finding]:
     elif not body["postgres"]:
         cause = "the service cannot use PostgreSQL: the row postgresql says why; if that is ok, "
         cause += "its environment is older than ours"
-        yield fail(HEALTH, found, cause, situation.restart if not situation.local else "make run")
+        yield fail(HEALTH, found, cause, "Do what the row postgresql advises")
     elif not body.get("redis") and situation.settings.redis:
         cause = "the service cannot use Redis: the row redis says why"
-        yield warn(HEALTH, found, cause, "doctor, after Redis is back")
+        yield warn(HEALTH, found, cause, "Do what the row redis advises")
     else:
         yield ok(HEALTH, found)
 
@@ -96,4 +97,5 @@ def _who(situation: Situation) -> str:
 
 
 def _dump(situation: Situation) -> str:
-    return "py-spy dump --pid PID  # of a worker" if situation.local else situation.restart
+    then = "Look what its threads do (py-spy dump), then end it: the master starts another"
+    return then if situation.local else again(situation)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -32,6 +31,10 @@ class Options:
     stop_timeout: int | None = None
     """Seconds."""
     loki_query_url: str | None = None
+    pid: int | None = None
+    """The process whose variables were taken."""
+    folder: str = ""
+    """Where doctor was found, as it was typed, with a slash at its end: `migrate` lies beside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,11 @@ class Situation:
         return self.options.loki_query_url or self.environment.text("LOKI_QUERY_URL")
 
     @property
+    def loki_path(self) -> str:
+        """The path in front of Loki's own, as released: a proxy of the observability service."""
+        return "" if self.local else "/observability"
+
+    @property
     def restart(self) -> str:
         """The command that gives new tasks the secrets of now."""
         return (
@@ -85,6 +93,11 @@ class Situation:
         """Return the variables with such prefixes that make no sense."""
         names = (line.split(":", 1)[0] for line in self.mistakes)
         return [name for name in names if name.startswith(prefixes)]
+
+    @property
+    def wrong_for_postgresql(self) -> list[str]:
+        """The variables that make no sense and without which nobody can connect."""
+        return self.wrong(*(f"POSTGRES_{name}" for name in ("HOST", "PORT", "PASSWORD", "SSLMODE")))
 
     def secrets(self) -> list[str]:
         """Return every text of the environment that must not be printed."""
@@ -139,16 +152,3 @@ def _mend(variables: dict[str, str], mistakes: list[str]) -> None:
         variables.pop(name, None)
         if name in _STAND_INS:
             variables[name] = _STAND_INS[name]
-
-
-def take_environment_of(pid: int) -> None:
-    """Become, in variables and folder, like the process `pid`; raise psutil.Error, OSError."""
-    import psutil  # noqa: PLC0415  # only this needs it
-
-    process = psutil.Process(pid)
-    folder, variables = process.cwd(), process.environ()
-    # How to write to this terminal is ours to know.
-    own = {name: os.environ[name] for name in ("TERM", "COLUMNS", "NO_COLOR") if name in os.environ}
-    os.environ.clear()
-    os.environ.update({**variables, **own})
-    os.chdir(folder)

@@ -48,11 +48,9 @@ def check_secrets(situation: Situation, progress: Progress) -> Iterator[Finding]
 
 def _replace(situation: Situation, first: str) -> str:
     if situation.local or not first.startswith("JWT_SECRET"):
-        return f"{MAKE_KEY}  # then: rotating secrets, docs/operations.md"
-    return (
-        "aws secretsmanager put-secret-value --secret-id tinyurl/jwt-secret "
-        f'--secret-string "$({MAKE_KEY})"  # signs everybody out, docs/operations.md'
-    )
+        return MAKE_KEY
+    # A new key alone would sign everybody out: the guide keeps the old one for a day.
+    return "Rotate the key of the tokens as docs/operations.md says under Rotating secrets"
 
 
 def _token_key(situation: Situation) -> Iterator[str]:

@@ -4,16 +4,36 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import psycopg
 
 from app.config import PostgresSettings
+from app.storage.blockers import Blocker, read_blockers
 from app.storage.connections import connection_arguments
+from app.storage.needed_schema import Missing, missing_from, read_schema
+from app.storage.request_probe import probe_requests
 
-_STATEMENT_LIMIT = 1500
-"""Milliseconds."""
+STATEMENT_LIMIT = 1.5
+LOCK_LIMIT = 0.8
+"""Seconds; less than a check has, so that what was waited for can still be asked."""
+
+_RESET = """
+    SELECT concat_ws(' ', 'ALTER',
+        CASE WHEN rolname IS NULL THEN format('DATABASE %I', datname)
+            ELSE format('ROLE %I', rolname) END,
+        CASE WHEN rolname IS NOT NULL AND datname IS NOT NULL
+            THEN format('IN DATABASE %I', datname) END,
+        'RESET', $1::text)
+    FROM pg_db_role_setting
+    LEFT JOIN pg_roles ON pg_roles.oid = setrole
+    LEFT JOIN pg_database ON pg_database.oid = setdatabase
+    WHERE EXISTS (SELECT FROM unnest(setconfig) AS config WHERE config LIKE $1 || '=%')
+        AND (datname = current_database() OR setdatabase = 0)
+        AND (rolname = current_user OR setrole = 0)
+    LIMIT 1
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +46,7 @@ class Connections:
     role_limit: int
     database_limit: int
     used: int
+    """Without those of doctor itself."""
     ours: int
     """Of those in use, the service's."""
 
@@ -64,6 +85,18 @@ class Inspection:
         rows = self._connection.execute("SELECT migration_id FROM _yoyo_migration ORDER BY 1")
         return [str(row[0]) for row in rows]
 
+    def missing_from_schema(self) -> list[Missing]:
+        """Return what the code needs and the database lacks."""
+        return missing_from(read_schema(self._connection))
+
+    def blockers(self) -> list[Blocker]:
+        """Return the sessions that others wait for."""
+        return read_blockers(self._connection)
+
+    def try_requests(self, at: Callable[[str], None]) -> None:
+        """Do what requests do and take it back; `at` is told which kind comes."""
+        probe_requests(self._connection, at)
+
     def connections(self) -> Connections:
         """Count connections; pg_stat_database shows those of other users to everybody."""
         row = self._row(
@@ -72,7 +105,9 @@ class Inspection:
             " + coalesce(current_setting('reserved_connections', true)::int, 0),"
             " (SELECT rolconnlimit FROM pg_roles WHERE rolname = current_user),"
             " (SELECT datconnlimit FROM pg_database WHERE datname = current_database()),"
-            " (SELECT sum(numbackends)::int FROM pg_stat_database),"
+            " (SELECT sum(numbackends)::int FROM pg_stat_database)"
+            " - (SELECT count(*)::int FROM pg_stat_activity"
+            "    WHERE application_name = 'shortener-doctor'),"
             " (SELECT count(*)::int FROM pg_stat_activity"
             "  WHERE usename = current_user AND application_name = 'shortener')"
         )
@@ -84,6 +119,11 @@ class Inspection:
             "SELECT pg_is_in_recovery(), current_setting('transaction_read_only')::bool"
         )
         return bool(standby), bool(read_only)
+
+    def reset_of(self, setting: str) -> str | None:
+        """Return the statement that takes back what was set for the database or the role."""
+        row = self._connection.execute(_RESET.encode(), (setting,)).fetchone()
+        return str(row[0]) if row else None
 
     def clock_offset(self) -> float:
         """Return by how many seconds the server's clock is ahead of this machine's."""
@@ -102,7 +142,10 @@ def inspect(settings: PostgresSettings, address: str | None) -> Iterator[Inspect
     arguments = {
         **connection_arguments(settings),
         "application_name": "shortener-doctor",
-        "options": f"-c statement_timeout={_STATEMENT_LIMIT}",
+        "options": (
+            f"-c statement_timeout={STATEMENT_LIMIT * 1000:.0f}"
+            f" -c lock_timeout={LOCK_LIMIT * 1000:.0f} -c enable_bitmapscan=off"
+        ),
     }
     if address is not None:
         arguments["hostaddr"] = address

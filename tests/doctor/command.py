@@ -14,6 +14,7 @@ from app.doctor.checks import checks
 from app.doctor.findings import Finding
 from app.doctor.run import run
 from app.doctor.situation import Options, Situation
+from tests.doctor.pasting import assert_sound
 
 DOCTOR = str(Path(sys.executable).with_name("doctor"))
 STRONG = "mQ7vT2xK9pLw4ZsR8nYb3HcD6fGj1AeU5iOq0WtX"
@@ -70,6 +71,9 @@ def doctor(
     seconds = time.monotonic() - begun
     printed = done.stdout + done.stderr
     assert_tells_nothing(printed, environment)
+    if "--json" in arguments and done.stdout:
+        for row in json.loads(done.stdout)["checks"]:
+            assert_sound(row["next"] or "Nothing follows")
     return Outcome(done.returncode, done.stdout, done.stderr, seconds)
 
 
@@ -90,6 +94,8 @@ def examine(
     examined = run(checks(situation), limit)
     findings = [finding for each in examined for finding in each.findings]
     assert_tells_nothing(repr(findings), environment)
+    for finding in findings:
+        assert_sound(finding.advice.next if finding.advice else "Nothing follows")
     return {finding.check: finding for finding in findings}
 
 

@@ -27,6 +27,8 @@ ROWS = [
     "connections",
     "writes",
     "clock",
+    "requests",
+    "locks",
     "redis",
     "collector traces",
     "collector metrics",
@@ -56,7 +58,7 @@ def test_the_table_has_a_line_for_each_row(healthy: Environment, tmp_path: Path)
     title, *lines = outcome.stdout.splitlines()
     assert title.split() == ["CHECK", "FOUND,", "LIKELY", "CAUSE,", "NEXT", "COMMAND"]
     assert [line[6:27].strip() for line in lines[: len(ROWS)]] == ROWS
-    assert lines[-1].startswith("14 ok, 2 not looked at;")
+    assert lines[-1].startswith("16 ok, 2 not looked at;")
     assert outcome.status == 0
 
 

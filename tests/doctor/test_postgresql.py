@@ -13,6 +13,7 @@ from app.storage.inspection import Connections
 from local.ports import free_port
 from tests.doctor.command import STRONG, examine, said
 from tests.doctor.conftest import Environment
+from tests.doctor.pasting import paste
 from tests.harness.proxy import Proxy
 from tests.harness.servers import Database, PostgreSQL, Seed
 
@@ -29,7 +30,7 @@ def test_a_stopped_server(stored: Environment) -> None:
     assert "fail 127.0.0.1:" in said(rows["postgresql"])
     assert "refuses connections PostgreSQL is stopped" in said(rows["postgresql"])
     assert rows["postgresql"].advice
-    assert rows["postgresql"].advice.next.startswith("pg_isready -h 127.0.0.1 -p ")
+    assert rows["postgresql"].advice.next.startswith("Start PostgreSQL at 127.0.0.1:")
     assert [rows[row].status for row in REST] == ["skip"] * 4
     assert rows["schema"].found == "not looked at, see postgresql"
 
@@ -61,7 +62,7 @@ def test_a_rotated_password_in_production(stored: Environment) -> None:
 def test_a_database_that_does_not_exist(stored: Environment) -> None:
     rows = _look({**stored, "POSTGRES_DB": "nowhere"})
 
-    assert "POSTGRES_DB or POSTGRES_USER is wrong psql -l" in said(rows["postgresql"])
+    assert "POSTGRES_DB or POSTGRES_USER is wrong Compare POSTGRES_DB" in said(rows["postgresql"])
 
 
 def test_a_server_without_tls(stored: Environment) -> None:
@@ -121,7 +122,7 @@ def test_a_schema_behind(stored: Environment, database: Database) -> None:
     assert rows["schema"].found == "missing: 0007.email-without-case"
     assert "`migrate` has not run for this release" in said(rows["schema"])
     assert rows["schema"].advice
-    assert rows["schema"].advice.next.split()[0] == "migrate"
+    assert rows["schema"].advice.next == "migrate"
 
 
 def test_a_schema_ahead(stored: Environment, database: Database) -> None:
@@ -137,6 +138,54 @@ def test_a_schema_ahead(stored: Environment, database: Database) -> None:
     assert "0999.from-the-future" in rows["schema"].found
 
 
+DAMAGES = [
+    # By hand, by a tool, or by a restore: nothing that the migrations would know of.
+    ("local", "ALTER TABLE urls RENAME COLUMN created_at TO made_at", "there is urls.made_at"),
+    ("production", "DROP INDEX urls_anonymous_target_key", "index unique btree (target_digest)"),
+]
+
+
+@pytest.mark.parametrize("damaged", DAMAGES)
+def test_a_schema_that_was_changed_by_hand(
+    stored: Environment, database: Database, tmp_path: Path, damaged: tuple[str, str, str]
+) -> None:
+    env, damage, found = damaged
+    environment = {**stored, **database.environment, "ENV": env}
+    with database.connect() as connection:
+        connection.execute(damage.encode())
+
+    row = _look(environment)["schema"]
+
+    assert row.status == "fail"
+    assert "at head, yet without" in row.found
+    assert found in row.found
+    assert row.advice
+    # Pasted as it stands, it helps.
+    assert paste(row.advice.next, tmp_path, environment).status == 0
+    assert _look(environment)["schema"].status == "ok"
+
+
+def test_a_schema_that_lost_what_nothing_brings_back(
+    stored: Environment, database: Database
+) -> None:
+    with database.connect() as connection:
+        connection.execute("ALTER TABLE urls DROP COLUMN target_digest CASCADE")
+
+    rows = _look({**stored, **database.environment})
+
+    assert "without column urls.target_digest (bytea) and 3 more" in rows["schema"].found
+    assert "Restore the database to a time before" in said(rows["schema"])
+    assert rows["requests"].status == "fail"
+    assert "a column is missing" in rows["requests"].found
+
+
+def test_an_index_that_only_made_things_quick(stored: Environment, database: Database) -> None:
+    with database.connect() as connection:
+        connection.execute("DROP INDEX urls_owner_newest_idx")
+
+    assert _look({**stored, **database.environment})["schema"].status == "warn"
+
+
 def test_a_read_only_database(stored: Environment, database: Database) -> None:
     with database.connect() as connection:
         statement = f"ALTER DATABASE {database.name} SET default_transaction_read_only = on"
@@ -145,7 +194,10 @@ def test_a_read_only_database(stored: Environment, database: Database) -> None:
     rows = _look({**stored, **database.environment})
 
     assert "fail transactions are read-only" in said(rows["writes"])
-    assert "pg_db_role_setting" in said(rows["writes"])
+    assert rows["requests"].found.endswith("see writes")
+    assert f"ALTER DATABASE {database.name} RESET default_transaction_read_only" in said(
+        rows["writes"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -168,7 +220,7 @@ def test_clocks_that_differ(
 
     assert rows["clock"].status == status
     assert f"s {direction} the database" in rows["clock"].found
-    assert "chronyc tracking" in said(rows["clock"])
+    assert said(rows["clock"]).endswith(" date -u")
 
 
 def test_pools_beyond_max_connections(stored: Environment) -> None:
@@ -176,7 +228,7 @@ def test_pools_beyond_max_connections(stored: Environment) -> None:
 
     assert rows["connections"].status == "fail"
     assert "tasks 100 x workers 2 x pool 4 = 800 of 397 (400 less 3" in rows["connections"].found
-    assert "lower POSTGRES_POOL_MAX" in said(rows["connections"])
+    assert "Lower POSTGRES_POOL_MAX" in said(rows["connections"])
 
 
 def test_pools_that_would_not_fit_twice_during_a_deployment(stored: Environment) -> None:
@@ -241,7 +293,7 @@ def test_a_server_with_few_connections_and_most_of_them_taken(
         server.kill()
 
     assert rows["connections"].status == "warn"
-    assert "= 4 of 7 (10 less 3 reserved); in use 7, ours 0" in rows["connections"].found
+    assert "= 4 of 7 (10 less 3 reserved); in use 6, ours 0" in rows["connections"].found
     assert "pg_stat_activity" in said(rows["connections"])
 
 

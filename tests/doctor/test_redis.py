@@ -39,7 +39,7 @@ def test_a_stopped_server(plain: Environment) -> None:
 
     assert "refuses connections Redis is stopped" in said(row)
     assert row.advice
-    assert row.advice.next.startswith("redis-cli -h 127.0.0.1 -p ")
+    assert row.advice.next.startswith("Start Redis at 127.0.0.1:")
 
 
 def test_a_wrong_password(plain: Environment, start_valkey: StartValkey) -> None:
@@ -131,7 +131,7 @@ def test_a_slow_server(plain: Environment, valkey: Valkey) -> None:
         row = _redis(plain, REDIS_ADDR=f"127.0.0.1:{proxy.port}")
 
     assert row.status == "warn"
-    assert "slowlog" in said(row)
+    assert "slow log" in said(row)
 
 
 def test_a_user_that_may_not_ask_for_the_state(

@@ -1,0 +1,53 @@
+"""The commands that findings advise, as they are pasted.
+
+What changes or reads the database runs in the image, for a released database is reached from
+there alone and the image has no psql: as a task of its own in production, beside doctor locally.
+No command has a comment after it, which some shells take for words of the command.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+
+from app.doctor.situation import Situation
+
+SERVICE = "shortener"
+CONTAINER = "go-backend"
+WHO = (
+    "SELECT usename, application_name, client_addr, state, count(*) FROM pg_stat_activity"
+    " GROUP BY 1, 2, 3, 4 ORDER BY 5 DESC LIMIT 20"
+)
+LONGEST = (
+    "SELECT pid, usename, state, wait_event_type, now() - query_start AS since"
+    " FROM pg_stat_activity WHERE state <> 'idle' ORDER BY 5 DESC LIMIT 20"
+)
+
+
+def in_the_image(situation: Situation, *words: str) -> str:
+    """Return how to run a command of the image, `migrate` or `sql`, with the service's settings."""
+    if situation.local:
+        name, *rest = words
+        pid = situation.options.pid
+        own = [] if pid is None else ["--pid", str(pid)]
+        return shlex.join([situation.options.folder + name, *own, *rest])
+    overrides = {"containerOverrides": [{"name": CONTAINER, "command": list(words)}]}
+    cluster = situation.cluster
+    network = (
+        f"aws ecs describe-services --cluster {cluster} --services {SERVICE} "
+        "--query 'services[0].networkConfiguration' --output json"
+    )
+    return (
+        f"aws ecs run-task --cluster {cluster} --task-definition {SERVICE} --launch-type FARGATE "
+        f'--network-configuration "$({network})" --overrides {shlex.quote(json.dumps(overrides))}'
+    )
+
+
+def sql(situation: Situation, statement: str) -> str:
+    """Return how to run one statement as the service's user."""
+    return in_the_image(situation, "sql", statement)
+
+
+def again(situation: Situation) -> str:
+    """Return how to run doctor once more."""
+    return in_the_image(situation, "doctor")

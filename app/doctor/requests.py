@@ -1,0 +1,135 @@
+"""Whether the database does what requests ask of it, and who holds it up if not."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+
+import psycopg
+
+from app.doctor.findings import Finding, Progress, fail, ok, skip, warn
+from app.doctor.network import Unreachable, reach
+from app.doctor.next_steps import LONGEST, sql
+from app.doctor.peers import postgresql
+from app.doctor.situation import Situation
+from app.storage.blockers import Blocker
+from app.storage.causes import database_cause
+from app.storage.inspection import LOCK_LIMIT, Inspection, inspect
+from app.storage.needed_schema import NEEDED
+
+ROWS = ("requests", "locks")
+REQUESTS, LOCKS = ROWS
+_LOOK_AFTER, _LOOK_AGAIN = LOCK_LIMIT / 4, LOCK_LIMIT / 8
+"""Seconds that a statement of ours may wait before we look who holds it up."""
+_LAST_LOOK = LOCK_LIMIT * 3 / 4
+_NOTABLE = 0.25
+"""Seconds; a request waits for another's row for a moment, and that is nobody's fault."""
+_MISSING = frozenset({"42703", "42P01", "42883"})
+
+
+class _Probe(threading.Thread):
+    """Does what requests do, while somebody else watches."""
+
+    def __init__(self, server: Inspection) -> None:
+        super().__init__(name="doctor-requests", daemon=True)
+        self._server = server
+        self.step = ""
+        self.error: psycopg.Error | None = None
+
+    def run(self) -> None:
+        try:
+            self._server.try_requests(self._at)
+        except psycopg.Error as error:
+            self.error = error
+
+    def _at(self, step: str) -> None:
+        self.step = step
+
+
+def check_requests(situation: Situation, progress: Progress) -> Iterator[Finding]:
+    """Resolve, create, log in, sign up and list, take it back, and look who blocks whom."""
+    peer = postgresql(situation)
+    if situation.wrong_for_postgresql:
+        yield skip(REQUESTS, "not tried, see postgresql")
+        return
+    settings = situation.settings.postgres
+    try:
+        address = None if peer.host.startswith("/") else reach(peer, progress)
+        progress.at(f"logging in at {peer.shown}", "the row postgresql says why", peer.start)
+        with inspect(settings, address) as server, inspect(settings, address) as watch:
+            step = "doing what requests do"
+            progress.at(step, "the server is overloaded", sql(situation, LONGEST))
+            probe = _Probe(server)
+            probe.start()
+            blockers = _watch(probe, watch)
+            yield _requests(probe, blockers, situation)
+            yield _locks(blockers, situation)
+    except Unreachable:
+        # One row tells of one fault.
+        yield skip(REQUESTS, "not tried, see postgresql")
+    except psycopg.Error as error:
+        yield skip(REQUESTS, f"not tried, see postgresql: {database_cause(error)}")
+
+
+def _watch(probe: _Probe, watch: Inspection) -> list[Blocker]:
+    """Return who blocks anybody, looking while the probe itself may be the one that waits."""
+    seen: list[Blocker] = []
+    # The row schema reads meanwhile; what holds it up is to be seen as well.
+    last_look = time.monotonic() + _LAST_LOOK
+    probe.join(_LOOK_AFTER)
+    while probe.is_alive():
+        seen = watch.blockers() or seen
+        probe.join(_LOOK_AGAIN)
+    if not seen:
+        time.sleep(max(0.0, last_look - time.monotonic()))
+    return seen or [each for each in watch.blockers() if each.longest_wait >= _NOTABLE]
+
+
+def _requests(probe: _Probe, blockers: list[Blocker], situation: Situation) -> Finding:
+    error = probe.error
+    if error is None:
+        return ok(REQUESTS, "resolve, create, log in, sign up, list: done and taken back")
+    found = f"{probe.step}: {database_cause(error)}"
+    if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
+        return skip(REQUESTS, f"{found}, see writes")
+    if blockers:
+        cause = f"another session holds {blockers[0].tables or 'a lock'}: see locks"
+        return fail(REQUESTS, found, cause, sql(situation, blockers[0].end))
+    if error.sqlstate in _MISSING:
+        cause = "the schema is not what this release needs: see schema"
+        return fail(REQUESTS, found, cause, "Do what the row schema advises")
+    if error.sqlstate == "42501":
+        cause = "the role was changed, or the tables have another owner"
+        owners = "SELECT tablename, tableowner, current_user FROM pg_tables WHERE schemaname = "
+        return fail(REQUESTS, found, cause, sql(situation, f"{owners}'public'"))
+    cause = "the server is overloaded or in trouble: its own log knows"
+    return fail(REQUESTS, found, cause, sql(situation, LONGEST))
+
+
+def _locks(blockers: list[Blocker], situation: Situation) -> Finding:
+    if not blockers:
+        return ok(LOCKS, "nobody waits")
+    worst = blockers[0]
+    others = f"; {len(blockers) - 1} more block others" if len(blockers) > 1 else ""
+    found = (
+        f"{_who(worst)} holds up {worst.waiting} session{'s' * (worst.waiting > 1)}, one for "
+        f"{worst.longest_wait:.0f} s{_on(worst)}{others}"
+    )
+    cause = "it works for long under a lock that everybody needs"
+    if worst.idle:
+        cause = "it left its transaction open: a person at a prompt, or a program that forgot"
+    row = fail if any(table in NEEDED for table in worst.tables.split(", ")) else warn
+    return row(LOCKS, found, cause, sql(situation, worst.end))
+
+
+def _who(blocker: Blocker) -> str:
+    application = f" ({blocker.application})" if blocker.application else ""
+    state = "idle in a transaction after" if blocker.idle else "running"
+    since = "" if blocker.seconds is None else f" for {blocker.seconds:.0f} s"
+    name = f"session {blocker.pid} of {blocker.user}" if blocker.pid else blocker.user
+    return f"{name}{application}, {state} {blocker.statement}{since},"
+
+
+def _on(blocker: Blocker) -> str:
+    return f", over {blocker.tables}" if blocker.tables else ""
