@@ -13,7 +13,7 @@ from app.model.errors import (
     ReservedWord,
     UrlNotFound,
 )
-from app.model.links import Known, Link, NoLink, PlainLink
+from app.model.links import Known, LinkList, NoLink, PlainLink
 from app.storage.cache import LinkCache
 from app.storage.links import LinkTable
 
@@ -92,8 +92,8 @@ class Links:
         metrics.record_process_lookup(hit=True)
         metrics.record_resolved("found")
 
-    def owned_by(self, owner: UUID) -> list[Link]:
-        """Return an owner's links, the newest first, at most 10,000."""
+    def owned_by(self, owner: UUID) -> LinkList:
+        """Return an owner's links, the newest first: 10,000 or 2 MiB of them at most."""
         return self._table.owned_by(owner, MOST_LISTED)
 
     def _read(self, code: str) -> Known:

@@ -34,3 +34,11 @@ class NoLink:
 
 Known = PlainLink | NoLink
 """What a cache may know of a code."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkList:
+    """Links of one owner, the newest first; `truncated`: there are more than an answer holds."""
+
+    links: tuple[Link, ...]
+    truncated: bool

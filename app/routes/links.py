@@ -6,13 +6,17 @@ from flask import Blueprint, Response, request
 
 from app.links import Links
 from app.model.errors import InvalidJson
-from app.routes.answers import PreparedResponse, in_utc, json_answer
+from app.model.links import LinkList
+from app.routes.answers import PreparedResponse, in_utc, json_answer, json_bytes
 from app.routes.bodies import BodyReader
 from app.routes.caller import optional_user, required_user
 from app.routes.schemas import CreateBody, KnownLink, NewLink, OwnedLink, OwnedLinks
 from app.routes.visits import VisitAnswers
 from app.storage.rate_limits import RateLimits
 from app.tokens import Tokens
+
+LONGEST_LIST = 2 << 20
+"""Bytes of an answer that lists links; 10,000 links of the usual length have less."""
 
 
 def links_blueprint(
@@ -42,10 +46,21 @@ def links_blueprint(
     def own() -> Response:
         limits.general(request.remote_addr)
         owner = required_user(request, tokens)
-        urls = [
-            OwnedLink(link.code, link.target, link.created_at and in_utc(link.created_at))
-            for link in links.owned_by(owner)
-        ]
-        return json_answer(OwnedLinks("User URLs retrieved successfully", urls))
+        return _list(links.owned_by(owner))
 
     return blueprint
+
+
+def _list(found: LinkList) -> Response:
+    urls = [
+        OwnedLink(link.code, link.target, link.created_at and in_utc(link.created_at))
+        for link in found.links
+    ]
+    answer = OwnedLinks("User URLs retrieved successfully", urls, found.truncated)
+    body = json_bytes(answer)
+    while len(body) > LONGEST_LIST:
+        # JSON takes six bytes for a control character, of which old targets may be full.
+        urls = urls[: len(urls) * LONGEST_LIST // len(body)]
+        answer = OwnedLinks(answer.message, urls, truncated=True)
+        body = json_bytes(answer)
+    return Response(body, mimetype="application/json")

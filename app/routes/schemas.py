@@ -89,11 +89,14 @@ class OwnedLink(msgspec.Struct, frozen=True):
     created_at: Moment | None
 
 
-class OwnedLinks(msgspec.Struct, frozen=True):
-    """The caller's links, the newest first, at most 10,000."""
+class OwnedLinks(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The caller's links, the newest first: at most 10,000, and at most 2 MiB of answer."""
 
     message: Literal["User URLs retrieved successfully"]
     urls: list[OwnedLink]
+    truncated: Annotated[
+        bool, Meta(description="There are more links than the answer holds; absent when it has all")
+    ] = False
 
 
 class Account(msgspec.Struct, frozen=True):

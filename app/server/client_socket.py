@@ -24,8 +24,8 @@ CONTENDED_WRITE_WAIT = 1.0
 """The same while others wait for what the answer holds: a thread, room, a connection, the end."""
 WRITE_RATE = 64 * 1024
 """Bytes that a client takes to get one second more: a long answer may take long."""
-HELD_OF_ONE = 1 << 20
-"""Bytes of one answer that the process holds for its client."""
+HELD_OF_ONE = 2 << 20
+"""Bytes of one answer that the process holds for its client: as many as the longest may have."""
 HELD_OF_ALL = 16 << 20
 """Bytes that one worker holds for all clients."""
 SEND_BUFFER = 64 * 1024

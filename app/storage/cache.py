@@ -16,6 +16,7 @@ PROCESS_SECONDS = 5.0
 PROCESS_BYTES = 8 * 1024 * 1024
 
 _ENTRY_OVERHEAD = 400
+_LARGEST_ENTRY = PROCESS_BYTES // 8
 _LINK_PREFIX = f"{KEY_PREFIX}link:"
 # What a key holds: a mark, and behind the first one the target.
 _FOUND = "+"
@@ -71,6 +72,8 @@ class LinkCache:
             return
 
     def _keep(self, code: str, known: Known) -> None:
+        if _size(known) > _LARGEST_ENTRY:
+            return  # it would push out thousands of others, and one larger than the cache raises
         with self._lock:
             self._process[code] = known
 

@@ -12,6 +12,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
 
 from app.config import PostgresSettings
+from app.storage.loaders import adapters
 
 CONNECTION_WAIT = 2.0
 STATEMENT_LIMIT = 5.0
@@ -19,6 +20,7 @@ STATEMENT_LIMIT = 5.0
 
 REPLY_WAIT = STATEMENT_LIMIT + 0.5
 _FEW_ROWS = 10
+_ADAPTERS = adapters()
 
 RV = TypeVar("RV")
 Row = tuple[Any, ...]
@@ -59,7 +61,8 @@ class BoundedConnection(psycopg.Connection[TupleRow]):
 
         One cursor serves all statements: making one takes as long as reading a row.
         """
-        cursor = self._kept or self.cursor()
+        # Binary: what comes back does not depend on settings such as DateStyle or bytea_output.
+        cursor = self._kept or self.cursor(binary=True)
         self._kept = None
         rows = cursor.execute(text, values).fetchall()
         if len(rows) <= _FEW_ROWS:
@@ -92,6 +95,7 @@ def connection_arguments(settings: PostgresSettings) -> dict[str, Any]:
         "options": f"-c statement_timeout={int(STATEMENT_LIMIT * 1000)} -c enable_bitmapscan=off",
         "autocommit": True,
         "cursor_factory": psycopg.RawCursor,
+        "context": _ADAPTERS,
         "prepare_threshold": 5 if settings.prepared_statements else None,
         # A server that vanished without a word (failover, lost network) is noticed by the kernel.
         "keepalives_idle": 10,

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from uuid import UUID
 
 import psycopg
 
 from app.model.errors import InvalidToken, TokenFault
-from app.model.links import Link
+from app.model.links import Link, LinkList
 from app.storage.database import Database
 from app.storage.statements import Statement
 from app.targets import Target
+
+log = logging.getLogger(__name__)
 
 # One round trip: insert, or else give the code that the same owner already has. When another
 # transaction has just inserted the same target, its row conflicts but is not yet visible, and
@@ -46,19 +49,38 @@ _INSERT_OWNED = Statement("""
     SELECT NULL, false WHERE NOT EXISTS (SELECT FROM owner)
     LIMIT 1
 """)
-_SELECT_TARGET = Statement("SELECT original_url FROM urls WHERE id = %(code)s")
-# No row for a user who is gone, one row without a code for a user without links.
+_SELECT_TARGET = Statement("""
+    SELECT CASE WHEN octet_length(original_url) <= %(longest)s THEN original_url END
+    FROM urls WHERE id = %(code)s
+""")
+# No row for a user who is gone, one row without a code for a user without links. Of the links that
+# are too many bytes the target stays in the database: 10,000 of 8,192 characters are 80 MiB, and
+# several times as much in a worker. 64 is what JSON adds to each (names, quotes, the date).
 _SELECT_OWNED = Statement("""
-    SELECT links.id, links.original_url, links.created_at
+    SELECT links.id, CASE WHEN links.bytes <= %(bytes)s THEN links.original_url END,
+        links.created_at
     FROM users LEFT JOIN LATERAL (
-        SELECT id, original_url, created_at FROM urls
-        WHERE user_id = users.id
-        ORDER BY created_at DESC NULLS LAST, id DESC
-        LIMIT %(limit)s
+        SELECT id, created_at,
+            CASE WHEN octet_length(original_url) <= %(longest)s THEN original_url END
+                AS original_url,
+            sum(64 + octet_length(id) + octet_length(original_url))
+                FILTER (WHERE octet_length(original_url) <= %(longest)s)
+                OVER (ORDER BY created_at DESC NULLS LAST, id DESC ROWS UNBOUNDED PRECEDING)
+                AS bytes
+        FROM (
+            SELECT id, original_url, created_at FROM urls
+            WHERE user_id = users.id
+            ORDER BY created_at DESC NULLS LAST, id DESC
+            LIMIT %(limit)s
+        ) AS newest
     ) AS links ON true
     WHERE users.id = %(owner)s AND users.deleted_at IS NULL
     ORDER BY links.created_at DESC NULLS LAST, links.id DESC
 """)
+LONGEST_TARGET = 1 << 20
+"""Bytes of a stored target that is read: the Go service took any length."""
+MOST_BYTES = 2 << 20
+"""Bytes of one list, as JSON will have it."""
 
 
 class LinkTable:
@@ -87,16 +109,34 @@ class LinkTable:
         return found, new
 
     def target(self, code: str) -> str | None:
-        """Return the stored target of a code, or None."""
-        rows = self._database.rows(_SELECT_TARGET, {"code": code}, repeatable=True)
-        return rows[0][0] if rows else None
+        """Return the stored target of a code, or None; also for one that is over a mebibyte."""
+        values = {"code": code, "longest": LONGEST_TARGET}
+        rows = self._database.rows(_SELECT_TARGET, values, repeatable=True)
+        if not rows:
+            return None
+        found: str | None = rows[0][0]
+        if found is None:
+            log.warning("A stored target is too long to be sent: %s", code)
+        return found
 
-    def owned_by(self, owner: UUID, limit: int) -> list[Link]:
-        """Return an owner's links, the newest first, at most `limit`.
+    def owned_by(self, owner: UUID, limit: int, most_bytes: int = MOST_BYTES) -> LinkList:
+        """Return an owner's links, the newest first, at most `limit` and so many bytes.
 
         InvalidToken: the owner does not exist, or no longer.
         """
-        rows = self._database.rows(_SELECT_OWNED, {"owner": owner, "limit": limit}, repeatable=True)
+        values = {
+            "owner": owner,
+            "limit": limit + 1,  # one more tells that there are more
+            "bytes": most_bytes,
+            "longest": LONGEST_TARGET,
+        }
+        rows = self._database.rows(_SELECT_OWNED, values, repeatable=True)
         if not rows:
             raise InvalidToken(TokenFault.USER_GONE)
-        return [Link(code, target, created_at) for code, target, created_at in rows if code]
+        links = tuple(
+            Link(code, target, created_at)
+            for code, target, created_at in rows[:limit]
+            if target is not None
+        )
+        there_are = sum(row[0] is not None for row in rows)
+        return LinkList(links, truncated=len(links) < there_are)

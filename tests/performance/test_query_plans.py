@@ -22,15 +22,16 @@ TARGET: dict[str, object] = {
     "digest": b"\x01" * 32,
 }
 KNOWN: dict[str, object] = {"code": code(7), "url": target(7), "digest": b"\x02" * 32}
+LIST: dict[str, object] = {"limit": 10_001, "bytes": 1 << 22, "longest": 1 << 20}
 
 STATEMENTS: dict[str, tuple[Statement, dict[str, object]]] = {
-    "resolve": (links._SELECT_TARGET, {"code": code(4711)}),
-    "resolve, no link": (links._SELECT_TARGET, {"code": "zzzzzz"}),
+    "resolve": (links._SELECT_TARGET, {"code": code(4711), "longest": 1 << 20}),
+    "resolve, no link": (links._SELECT_TARGET, {"code": "zzzzzz", "longest": 1 << 20}),
     "create": (links._INSERT_ANONYMOUS, TARGET),
     "create, code taken": (links._INSERT_ANONYMOUS, KNOWN),
     "create, owned": (links._INSERT_OWNED, {**TARGET, "owner": owner(3)}),
-    "list": (links._SELECT_OWNED, {"owner": owner(3), "limit": 10_000}),
-    "list, many links": (links._SELECT_OWNED, {"owner": BUSY_OWNER, "limit": 10_000}),
+    "list": (links._SELECT_OWNED, {**LIST, "owner": owner(3)}),
+    "list, many links": (links._SELECT_OWNED, {**LIST, "owner": BUSY_OWNER}),
     "log in": (users._SELECT_CREDENTIALS, {"email": "User-3@example.com"}),
     "sign up": (users._INSERT, {"username": "a", "email": "a@e.com", "password_hash": "x"}),
     "address taken": (users._EMAIL_TAKEN, {"email": "User-3@example.com"}),
@@ -84,7 +85,7 @@ def test_the_list_of_an_owner_with_many_links_reads_no_more_than_it_gives(
 ) -> None:
     statement, _ = STATEMENTS["list"]
 
-    plan = _plan(connection, statement, {"owner": BUSY_OWNER, "limit": 50}, generic=False)
+    plan = _plan(connection, statement, {**LIST, "owner": BUSY_OWNER, "limit": 50}, generic=False)
 
     assert plan["Actual Rows"] == 50
     assert max(_rows(node) for node in _nodes(plan)) <= 51

@@ -2,6 +2,7 @@
 
 import time
 import uuid
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,6 +13,25 @@ from flask.testing import FlaskClient
 from app.tokens import Tokens
 from tests.harness.servers import Database
 from tests.routes.conftest import SECRET
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Somebody with an account."""
+
+    client: FlaskClient
+    email: str
+    headers: dict[str, str]
+
+    def list(self) -> Any:
+        """Ask for their links."""
+        return self.client.get("/api/user/urls", headers=self.headers)
+
+
+@pytest.fixture
+def owner(client: FlaskClient, email: str, bearer: dict[str, str]) -> Owner:
+    """Sign somebody up."""
+    return Owner(client, email, bearer)
 
 
 def log_in(client: FlaskClient, email: str, password: str = "secret1") -> tuple[int, Any]:
@@ -108,3 +128,72 @@ def test_a_token_of_another_secret_is_refused(client: FlaskClient) -> None:
     answer = client.get("/api/user/urls", headers={"Authorization": f"Bearer {token}"})
 
     assert answer.get_json()["code"] == "INVALID_TOKEN"
+
+
+def _fill(database: Database, email: str, count: int, target: str) -> None:
+    """Give somebody links; `target` is SQL for what follows the host and a number."""
+    statement = (
+        "INSERT INTO urls (id, original_url, user_id, created_at)"
+        f" SELECT left(md5('{email}'), 3) || to_hex(n), 'https://e.com/' || n || {target},"
+        " users.id, '2026-01-01'::timestamp - n * interval '1 second'"
+        " FROM generate_series(1, %s) AS n, users WHERE email = %s"
+    )
+    with database.connect() as connection:
+        connection.execute(statement.encode(), (count, email))
+
+
+@pytest.mark.parametrize(
+    ("date", "shown"),
+    [
+        ("infinity", "9999-12-31T23:59:59.999999Z"),
+        ("-infinity", "0001-01-01T00:00:00Z"),
+        ("0044-03-15 BC", "0001-01-01T00:00:00Z"),
+        ("12026-11-27", "9999-12-31T23:59:59.999999Z"),
+    ],
+)
+def test_a_date_that_nobody_can_write_takes_no_other_link_with_it(
+    owner: Owner, module_database: Database, date: str, shown: str
+) -> None:
+    _fill(module_database, owner.email, 2, "''")
+    with module_database.connect() as connection:
+        statement = "UPDATE urls SET created_at = %s WHERE id = left(md5(%s), 3) || 2"
+        connection.execute(statement, (date, owner.email))
+
+    answer = owner.list()
+
+    dates = {url["url"]: url["created_at"] for url in answer.get_json()["urls"]}
+    assert answer.status_code == 200
+    assert dates == {"https://e.com/1": "2025-12-31T23:59:59Z", "https://e.com/2": shown}
+
+
+def test_a_list_that_is_whole_says_nothing_new(owner: Owner, module_database: Database) -> None:
+    _fill(module_database, owner.email, 10_000, "repeat('x', 100)")
+
+    body = owner.list().get_json()
+
+    assert set(body) == {"message", "urls"}
+    assert len(body["urls"]) == 10_000
+
+
+@pytest.mark.parametrize(
+    ("count", "target"),
+    [
+        (10_001, "''"),
+        (1_000, "repeat('x', 8000)"),
+        # Six bytes of JSON for one of the database.
+        (1_000, "repeat(chr(1), 4000)"),
+    ],
+    ids=["many", "long", "control-characters"],
+)
+def test_a_list_that_was_cut_says_so_and_is_bounded(
+    owner: Owner, module_database: Database, count: int, target: str
+) -> None:
+    _fill(module_database, owner.email, count, target)
+
+    answer = owner.list()
+    body = answer.get_json()
+
+    assert body["truncated"] is True
+    assert 0 < len(body["urls"]) < count
+    assert body["urls"][0]["url"].startswith("https://e.com/1")
+    assert len(answer.data) <= 2 * 1024 * 1024

@@ -86,6 +86,16 @@ def test_the_process_own_cache_is_bounded_in_bytes() -> None:
     assert cache.get("001999") is not None
 
 
+def test_what_is_larger_than_the_cache_is_not_kept_and_pushes_nothing_out() -> None:
+    cache = LinkCache(None)
+    cache.put("aaaaaa", PlainLink("https://e.com"))
+
+    cache.put("bbbbbb", PlainLink("https://e.com/" + "x" * PROCESS_BYTES))
+
+    assert cache.get("bbbbbb") is None
+    assert cache.get("aaaaaa") is not None
+
+
 @pytest.mark.parametrize(
     "rubbish", [b"", b"https://e.com", b"*", b"\xff\xfe", b"+\xff", b"-x", b"\x00"]
 )

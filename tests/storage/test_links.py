@@ -9,6 +9,7 @@ import pytest
 
 from app import codes
 from app.model.errors import InvalidToken
+from app.model.links import LinkList
 from app.storage.links import LinkTable
 from app.targets import Target, accept
 from tests.harness.servers import Database
@@ -123,8 +124,8 @@ def test_links_are_listed_newest_first_and_undated_ones_last(
         connection.execute("UPDATE urls SET created_at = '2020-01-01' WHERE id = 'old'")
         connection.execute("UPDATE urls SET created_at = NULL WHERE id = 'none'")
 
-    assert [link.code for link in links.owned_by(me, 10)] == ["new", "old", "none"]
-    assert [link.code for link in links.owned_by(me, 2)] == ["new", "old"]
+    assert [link.code for link in links.owned_by(me, 10).links] == ["new", "old", "none"]
+    assert [link.code for link in links.owned_by(me, 2).links] == ["new", "old"]
 
 
 def test_only_ones_own_links_are_listed(links: LinkTable, owner: MakeOwner) -> None:
@@ -133,13 +134,13 @@ def test_only_ones_own_links_are_listed(links: LinkTable, owner: MakeOwner) -> N
     links.insert("bbbbbb", target(), other)
     links.insert("cccccc", target(), None)
 
-    assert [(link.code, link.target) for link in links.owned_by(me, 10)] == [
+    assert [(link.code, link.target) for link in links.owned_by(me, 10).links] == [
         ("aaaaaa", "https://e.com/x")
     ]
 
 
 def test_without_links_the_list_is_empty(links: LinkTable, owner: MakeOwner) -> None:
-    assert links.owned_by(owner(), 10) == []
+    assert links.owned_by(owner(), 10) == LinkList((), truncated=False)
 
 
 @pytest.mark.parametrize("known", [False, True])
