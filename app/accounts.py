@@ -66,11 +66,11 @@ class Accounts:
 
 def _checked_email(email: str) -> str:
     if len(email) > LONGEST_EMAIL:
-        raise InvalidPayload(f"email has more than {LONGEST_EMAIL} characters")
+        raise InvalidPayload(f"an email address has at most {LONGEST_EMAIL} characters")
     try:
         return validate_email(email.strip(), check_deliverability=False).normalized
     except EmailNotValidError:
-        raise InvalidPayload("email is not a valid address") from None
+        raise InvalidPayload("this is not a valid email address") from None
 
 
 def _as_signed_up(email: str) -> str:
@@ -84,7 +84,7 @@ def _as_signed_up(email: str) -> str:
 def _check_password(password: str) -> None:
     if not passwords.SHORTEST <= len(password) <= passwords.LONGEST:
         raise InvalidPayload(
-            f"password must have {passwords.SHORTEST} to {passwords.LONGEST} characters"
+            f"a password has {passwords.SHORTEST} to {passwords.LONGEST} characters"
         )
 
 
@@ -93,7 +93,7 @@ def _checked_username(username: str | None) -> str | None:
     if not name:
         return None
     if len(name) not in _USERNAME_LENGTHS:
-        raise InvalidPayload("username must have 3 to 64 characters")
+        raise InvalidPayload("a name has 3 to 64 characters")
     if not name.isprintable():
-        raise InvalidPayload("username contains a control character")
+        raise InvalidPayload("a name has no control characters")
     return name

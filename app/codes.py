@@ -9,7 +9,21 @@ import string
 LENGTH = 6
 ALPHABET = string.ascii_letters + string.digits
 RESERVED = frozenset(
-    {"api", "docs", "health", "healthz", "login", "metrics", "openapi.json", "signup", "user"}
+    {
+        "api",
+        "apple-touch-icon-precomposed.png",
+        "apple-touch-icon.png",
+        "docs",
+        "favicon.ico",
+        "health",
+        "healthz",
+        "login",
+        "metrics",
+        "openapi.json",
+        "robots.txt",
+        "signup",
+        "user",
+    }
 )
 """Every path segment under `/` or `/api/` that the service itself answers."""
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
+from app import addresses
 from app.environment import Environment
 
 LOCAL = "local"
@@ -18,11 +17,9 @@ REDIRECT_STATUSES = frozenset({302, 307}) | PERMANENT_REDIRECTS
 SHORTEST_JWT_SECRET = 32
 """Bytes; an HS256 key must be at least as long as the hash (RFC 7518, section 3.2)."""
 
-_HOST_NAME = re.compile(r"[A-Za-z0-9._-]+")
 _ENV_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 _RATE = re.compile(r"([1-9][0-9]{0,6})/(second|minute|hour|day)")
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
-_HOST_PORT = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s:/@\[\]]+)(:(?P<port>[0-9]{1,5}))?")
 
 
 class SettingsError(ValueError):
@@ -102,6 +99,8 @@ class Settings:
     cors_origins: tuple[str, ...]
     """Exact origins; `("*",)` allows any."""
     public_base_url: str | None
+    root_redirect_url: str | None
+    """Where `/` leads; None: a page says what this is."""
     redirect_status: int
     trusted_proxies: int
     rate_limits: RateLimitSettings
@@ -130,12 +129,15 @@ class Settings:
             jwt_secret_previous=_jwt_secret(environment, "JWT_SECRET_PREVIOUS", optional=True),
             cors_origins=environment.parsed(
                 "CORS_ALLOWED_ORIGINS",
-                _origins,
+                addresses.origins,
                 ("*",) if env == LOCAL else (PRODUCTION_ORIGIN,),
                 "exact origins parted by commas, such as https://example.com",
             ),
             public_base_url=environment.parsed(
-                "PUBLIC_BASE_URL", _origin, None, "an origin such as https://example.com"
+                "PUBLIC_BASE_URL", addresses.origin, None, "an origin such as https://example.com"
+            ),
+            root_redirect_url=environment.parsed(
+                "ROOT_REDIRECT_URL", addresses.url, None, "an http or https URL of printable ASCII"
             ),
             redirect_status=environment.parsed(
                 "REDIRECT_STATUS", _redirect_status, 302, "301, 302, 307 or 308"
@@ -144,6 +146,7 @@ class Settings:
             rate_limits=_rate_limits(environment),
             shutdown_delay=environment.integer("SHUTDOWN_DELAY", 0 if env == LOCAL else 10, 0, 20),
         )
+        _check_root(environment, settings)
         if environment.mistakes:
             raise SettingsError(environment.mistakes)
         return settings
@@ -156,6 +159,12 @@ def postgres_from_env(variables: Mapping[str, str]) -> PostgresSettings:
     if environment.mistakes:
         raise SettingsError(environment.mistakes)
     return settings
+
+
+def _check_root(environment: Environment, settings: Settings) -> None:
+    root, own = settings.root_redirect_url, settings.public_base_url
+    if root and own and addresses.front(root) == addresses.front(own):
+        environment.reject("ROOT_REDIRECT_URL", root, "another page than PUBLIC_BASE_URL itself")
 
 
 def _env(environment: Environment) -> str:
@@ -201,13 +210,13 @@ def _postgres(environment: Environment, env: str, threads: int) -> PostgresSetti
 def _postgres_host(environment: Environment) -> str:
     allowed = "a host name, an address or a socket's folder; the port is POSTGRES_PORT"
     host = environment.required("POSTGRES_HOST", allowed)
-    return environment.parsed("POSTGRES_HOST", _host, host, allowed)
+    return environment.parsed("POSTGRES_HOST", addresses.host, host, allowed)
 
 
 def _redis(environment: Environment) -> RedisSettings | None:
     password = environment.text("REDIS_PASSWORD")
     tls = environment.boolean("REDIS_TLS", default=False)
-    address = environment.parsed("REDIS_ADDR", _host_port, None, "host:port")
+    address = environment.parsed("REDIS_ADDR", addresses.host_port, None, "host:port")
     if address is None:
         return None
     return RedisSettings(host=address[0], port=address[1], password=password, tls=tls)
@@ -234,52 +243,6 @@ def _jwt_secret(environment: Environment, name: str, *, optional: bool = False) 
     if secret is None or len(secret.encode(errors="replace")) < SHORTEST_JWT_SECRET:
         environment.reject(name, secret, allowed, secret=True)
     return secret
-
-
-def _origins(value: str) -> tuple[str, ...]:
-    origins = tuple(part.strip() for part in value.split(",") if part.strip())
-    if not origins:
-        raise ValueError(value)
-    return tuple(_origin(origin) for origin in origins)
-
-
-def _origin(value: str) -> str:
-    """Read scheme, host and port (RFC 6454, section 6.1), as a browser sends them."""
-    parts = urlsplit(value.rstrip("/"))
-    port = parts.port
-    if (
-        parts.scheme not in {"http", "https"}
-        or not parts.hostname
-        or parts.path
-        or parts.query
-        or parts.fragment
-        or "@" in parts.netloc
-        or "*" in value
-        or not _HOST_NAME.fullmatch(parts.hostname.replace(":", ""))
-    ):
-        raise ValueError(value)
-    default_port = 443 if parts.scheme == "https" else 80
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    suffix = "" if port in {None, default_port} else f":{port}"
-    return f"{parts.scheme}://{host}{suffix}"
-
-
-def _host_port(value: str) -> tuple[str, int]:
-    match = _HOST_PORT.fullmatch(value)
-    port = int(match["port"] or 6379) if match else 0
-    if match is None or not 1 <= port <= 65535:
-        raise ValueError(value)
-    return match["host"].strip("[]"), port
-
-
-def _host(value: str) -> str:
-    if value.startswith("/"):
-        return value
-    if ":" in value:
-        return str(ipaddress.IPv6Address(value.removeprefix("[").removesuffix("]")))
-    if not _HOST_NAME.fullmatch(value):
-        raise ValueError(value)
-    return value
 
 
 def _ssl_mode(value: str) -> str:

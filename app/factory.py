@@ -19,9 +19,12 @@ from app.routes.errors import handle_errors
 from app.routes.health import health_blueprint
 from app.routes.links import links_blueprint
 from app.routes.openapi import openapi_blueprint
+from app.routes.origins import Origins
+from app.routes.paths import MergedSlashes
 from app.routes.redirects import redirects_blueprint
 from app.routes.request_ids import RequestIds
 from app.routes.short_way import AtOnce, BothWays, Readings, ShortWay, never
+from app.routes.site import site_blueprint
 from app.routes.visits import VisitAnswers
 from app.storage.cache import LinkCache
 from app.storage.database import Database
@@ -52,6 +55,7 @@ def create_app(settings: Settings) -> Flask:
         local=settings.local,
     )
 
+    origins = Origins(settings.cors_origins)
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     app.config["MAX_CONTENT_LENGTH"] = bodies.LONGEST
@@ -66,12 +70,14 @@ def create_app(settings: Settings) -> Flask:
         )
     )
     visits = VisitAnswers(settings.redirect_status)
-    app.register_blueprint(links_blueprint(links, tokens, limits, visits))
-    app.register_blueprint(accounts_blueprint(accounts, limits))
+    app.register_blueprint(links_blueprint(links, tokens, limits, visits, origins))
+    app.register_blueprint(accounts_blueprint(accounts, limits, origins))
     app.register_blueprint(openapi_blueprint(limits, redirect_status=settings.redirect_status))
+    app.register_blueprint(site_blueprint(limits, root=settings.root_redirect_url))
     app.register_blueprint(redirects_blueprint(links, limits, visits))
 
     proxies = settings.trusted_proxies
+    app.wsgi_app = MergedSlashes(app.wsgi_app)  # type: ignore[method-assign]
     app.wsgi_app = ClientAddresses(app.wsgi_app, proxies)  # type: ignore[method-assign]
     app.wsgi_app = ProxyFix(app.wsgi_app, x_for=0, x_proto=proxies, x_host=0)  # type: ignore[method-assign]
     cors = Cors(app, settings.cors_origins)

@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import ipaddress
 import re
-import socket
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import quote
 
-import idna
-
+from app import hosts
 from app.model.errors import InvalidUrl
 
 LONGEST = 8192
 """Characters."""
+LONGEST_SENT = 14 * 1024
+"""Bytes of a `Location`: what haproxy takes beside our other headers with its 16 KiB for an answer,
+and less than the 16 KiB that an ALB takes for one header or Node.js for all."""
+_SURELY_SENT = (LONGEST_SENT - 253) // 12
+"""Characters: beside the host, which has 253 bytes at most, none needs more than twelve."""
 
 _DEFAULT_SCHEME = "https://"
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):")
 _HOST_AND_PORT = re.compile(r"[^/?#:]+:[0-9]+(?=[/?#]|$)")
 _SPLIT = re.compile(r"(?P<scheme>https?)://(?P<authority>[^/?#]*)(?P<rest>.*)", re.I | re.S)
 _AUTHORITY = re.compile(r"(?P<host>\[[^\[\]]*\]|[^:\[\]]*)(?::(?P<port>[0-9]{0,5}))?")
-_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
-_LONGEST_NAME = 253
 _SENDABLE = re.compile(r"[!-~]+")
 _PRINTABLE_ASCII = "".join(map(chr, range(0x21, 0x7F)))
 _LOOPBACK_NAMES = frozenset({"localhost"})
@@ -72,6 +72,7 @@ def accept(text: str, *, own_hosts: frozenset[str], local: bool) -> Target:
         raise InvalidUrl("the host needs a dot")
     if _authority(parts) in own_hosts:
         raise InvalidUrl("a short link cannot lead to this service itself")
+    location(url)  # raises what it would raise for each visit
     return Target(url, hashlib.sha256(parts.key.encode()).digest())
 
 
@@ -86,20 +87,24 @@ def location(url: str) -> str:
     """Return the URL as a `Location` header can carry it: ASCII without controls or spaces.
 
     Whatever is printable ASCII stays as it is; the rest is percent-encoded as UTF-8, a host
-    becomes punycode (RFC 3986, section 2; RFC 5891).
+    becomes punycode (RFC 3986, section 2; RFC 5891). InvalidUrl for one that proxies would not
+    take: a character may need twelve bytes.
     """
-    if _SENDABLE.fullmatch(url):
-        return url
-    match = _SPLIT.fullmatch(url)
-    if match is None:
-        return quote(url, safe=_PRINTABLE_ASCII, errors="replace")
-    authority = match["authority"]
-    if not authority.isascii():
-        name, colon, port = authority.partition(":")
-        with contextlib.suppress(InvalidUrl):
-            authority = _ascii_name(name) + colon + port
-    sent = f"{match['scheme']}://{authority}{match['rest']}"
-    return quote(sent, safe=_PRINTABLE_ASCII, errors="replace")
+    sent = url if _SENDABLE.fullmatch(url) else _encoded(url)
+    if len(sent) > LONGEST_SENT:
+        raise InvalidUrl(f"the URL is longer than {LONGEST_SENT} bytes when it is percent-encoded")
+    return sent
+
+
+def is_sendable(url: str) -> bool:
+    """Tell whether `location` would return something: at once for all but the longest."""
+    if len(url) <= _SURELY_SENT:
+        return True
+    try:
+        location(url)
+    except InvalidUrl:
+        return False
+    return True
 
 
 @lru_cache(maxsize=256)  # of each request that creates a link, nearly always the same
@@ -138,6 +143,19 @@ def _check_characters(url: str) -> None:
             raise InvalidUrl("the URL contains a space")
 
 
+def _encoded(url: str) -> str:
+    match = _SPLIT.fullmatch(url)
+    if match is None:
+        return quote(url, safe=_PRINTABLE_ASCII, errors="replace")
+    authority = match["authority"]
+    if not authority.isascii():
+        name, colon, port = authority.partition(":")
+        with contextlib.suppress(InvalidUrl):
+            authority = hosts.ascii_name(name) + colon + port
+    sent = f"{match['scheme']}://{authority}{match['rest']}"
+    return quote(sent, safe=_PRINTABLE_ASCII, errors="replace")
+
+
 def _split(url: str) -> _Parts:
     match = _SPLIT.fullmatch(url)
     if match is None:
@@ -152,58 +170,12 @@ def _split(url: str) -> _Parts:
         raise InvalidUrl("the host is missing or cannot be read")
     if int(found["port"] or 0) > 65535:
         raise InvalidUrl("the port is not one")
-    return _Parts(match["scheme"].lower(), _host(found["host"]), found["port"], match["rest"])
-
-
-def _host(host: str) -> str:
-    if host.startswith("["):
-        try:
-            address = ipaddress.IPv6Address(host[1:-1])
-        except ValueError:
-            raise InvalidUrl("the IPv6 address cannot be read") from None
-        if address.scope_id:
-            raise InvalidUrl("the IPv6 address has a zone")
-        return f"[{host[1:-1].lower()}]"
-    return _ascii_name(host)
-
-
-def _ascii_name(host: str) -> str:
-    name = host.lower()
-    if not name.isascii():
-        name = _punycode(host)
-    labels = name.removesuffix(".").split(".")
-    if len(name) > _LONGEST_NAME or not all(_LABEL.fullmatch(label) for label in labels):
-        raise InvalidUrl("the host is not a valid name")
-    return name
-
-
-def _punycode(host: str) -> str:
-    """Return an international name in ASCII (RFC 5891, mapped as UTS #46 says).
-
-    IDNA 2008 admits no emoji; browsers do, and so names with them are mapped and encoded only.
-    """
-    with contextlib.suppress(idna.IDNAError, UnicodeError):
-        return idna.encode(host, uts46=True, transitional=False).decode()
-    try:
-        labels = idna.uts46_remap(host, std3_rules=False, transitional=False).split(".")
-    except (idna.IDNAError, UnicodeError):
-        raise InvalidUrl("the host is not a valid international name") from None
-    return ".".join(
-        label if label.isascii() else f"xn--{label.encode('punycode').decode()}" for label in labels
+    return _Parts(
+        match["scheme"].lower(), hosts.read_host(found["host"]), found["port"], match["rest"]
     )
 
 
 def _authority(parts: _Parts) -> str:
-    host = _one_spelling(parts.host.removesuffix("."))
+    host = hosts.one_spelling(parts.host.removesuffix("."))
     port = int(parts.port or 443)
     return host if port in _DEFAULT_PORTS else f"{host}:{port}"
-
-
-def _one_spelling(host: str) -> str:
-    """Return an address as everybody writes it: browsers also take `127.1` and `[0::1]`."""
-    if host.startswith("["):
-        return f"[{ipaddress.IPv6Address(host[1:-1]).compressed}]"
-    try:
-        return socket.inet_ntoa(socket.inet_aton(host))
-    except OSError:
-        return host

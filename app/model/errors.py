@@ -9,6 +9,7 @@ ServiceError                     status  code
 ├── MissingToken                 401     MISSING_TOKEN
 ├── InvalidToken                 401     INVALID_TOKEN
 ├── InvalidCredentials           401     INVALID_CREDENTIALS
+├── ForeignOrigin                403     FOREIGN_ORIGIN
 ├── UrlNotFound                  404     URL_NOT_FOUND
 ├── NotFound                     404     NOT_FOUND
 ├── UnsupportedMediaType         415     UNSUPPORTED_MEDIA_TYPE
@@ -48,6 +49,11 @@ class ServiceError(Exception):
         self.details = details
         self.retry_after = retry_after
         self.reason = reason
+
+    @property
+    def explained(self) -> str:
+        """Say what went wrong and, where that is known, why: the frontend shows nothing else."""
+        return f"{self.message}: {self.details}" if self.details else self.message
 
 
 class InvalidJson(ServiceError):
@@ -137,6 +143,14 @@ class InvalidCredentials(ServiceError):
 
     def __init__(self) -> None:
         super().__init__(reason="credentials")
+
+
+class ForeignOrigin(ServiceError):
+    """A page of another site sends what a browser sends without asking us first."""
+
+    status = 403
+    code = "FOREIGN_ORIGIN"
+    message = "Origin not allowed"
 
 
 class UrlNotFound(ServiceError):

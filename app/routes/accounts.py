@@ -8,15 +8,16 @@ from app.accounts import Accounts
 from app.model.errors import InvalidPayload
 from app.routes.answers import in_utc, json_answer
 from app.routes.bodies import BodyReader
+from app.routes.origins import Origins
 from app.routes.schemas import Account, LoggedIn, LoginBody, SignedUp, SignupBody
 from app.storage.rate_limits import RateLimits
 
 
-def accounts_blueprint(accounts: Accounts, limits: RateLimits) -> Blueprint:
+def accounts_blueprint(accounts: Accounts, limits: RateLimits, origins: Origins) -> Blueprint:
     """Return the routes of the API for accounts."""
     blueprint = Blueprint("accounts", __name__, url_prefix="/api")
-    signups = BodyReader(SignupBody, InvalidPayload)
-    logins = BodyReader(LoginBody, InvalidPayload)
+    signups = BodyReader(SignupBody, InvalidPayload, origins)
+    logins = BodyReader(LoginBody, InvalidPayload, origins)
 
     @blueprint.post("/signup")
     def sign_up() -> Response:

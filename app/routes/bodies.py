@@ -8,34 +8,79 @@ import msgspec
 from flask import Request
 from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 
-from app.model.errors import ServiceError, UnsupportedMediaType
+from app.model.errors import ForeignOrigin, ServiceError, UnsupportedMediaType
+from app.routes.origins import Origins
 
 LONGEST = 128 * 1024
 """Bytes; the longest target has 8,192 characters, of which JSON may need twelve bytes each."""
+_JSON = frozenset({"application/json", "text/json"})
+_UNASKED = frozenset({"text/plain", "application/x-www-form-urlencoded"})
+"""What `curl -d` and the like declare. A browser sends these across sites without a preflight
+(Fetch, section 2.2.2), and so it does with a Blob that declares nothing."""
+_NEEDED = "the body must be application/json"
 
-T = TypeVar("T")
+T = TypeVar("T", bound=msgspec.Struct)
 
 
 class BodyReader(Generic[T]):
-    """Read JSON objects of one type; what is not one becomes `refusal` with the reason."""
+    """Read JSON objects of one type; what is not one becomes `refusal` with the reason.
 
-    def __init__(self, kind: type[T], refusal: type[ServiceError]) -> None:
+    Names of fields are taken in any case, as Go's encoding/json took them; the exact one wins.
+    """
+
+    def __init__(self, kind: type[T], refusal: type[ServiceError], origins: Origins) -> None:
+        self._names = frozenset(field.encode_name for field in msgspec.structs.fields(kind))
+        self._members = msgspec.json.Decoder(dict[str, msgspec.Raw])
         self._decoder = msgspec.json.Decoder(kind)
         self._refusal = refusal
+        self._origins = origins
 
     def read(self, request: Request) -> T:
-        """Return the body; raise UnsupportedMediaType, an HTTPException or the refusal."""
-        media_type = request.mimetype
-        if media_type and media_type != "application/json" and not media_type.endswith("+json"):
-            raise UnsupportedMediaType("the body must be application/json")
+        """Return the body.
+
+        Errors: UnsupportedMediaType, ForeignOrigin, an HTTPException or the refusal.
+        """
+        unasked = self._is_unasked(request)
         try:
-            return self._decoder.decode(_content(request))
+            return self._decoder.decode(self._named(_content(request)))
         except msgspec.ValidationError as error:
             raise self._refusal(str(error)) from None
         except (msgspec.DecodeError, UnicodeDecodeError):
+            if unasked:
+                raise UnsupportedMediaType(_NEEDED) from None
             raise self._refusal("the body is not JSON in UTF-8") from None
         except RecursionError:
             raise self._refusal("the body is nested too deeply") from None
+        except RequestEntityTooLarge:
+            if unasked:
+                raise UnsupportedMediaType(_NEEDED) from None
+            raise
+
+    def _is_unasked(self, request: Request) -> bool:
+        """Tell whether the body is declared to be something else, and is taken if it is JSON."""
+        media_type = request.mimetype
+        if media_type in _JSON or media_type.endswith("+json"):
+            return False
+        if media_type and media_type not in _UNASKED:
+            raise UnsupportedMediaType(_NEEDED)
+        if self._origins.are_foreign_to(request):
+            raise ForeignOrigin(f"from there {_NEEDED}")
+        return media_type != ""
+
+    def _named(self, content: bytes) -> bytes:
+        """Return the object with the names of our fields where it spells them otherwise."""
+        members = self._members.decode(content)
+        if members.keys() <= self._names:
+            return content
+        named = {self._name(given): value for given, value in members.items()}
+        return msgspec.json.encode(
+            named | {name: members[name] for name in self._names & members.keys()}
+        )
+
+    def _name(self, given: str) -> str:
+        folded = given.casefold()
+        # Go folds letter by letter: its names keep their length.
+        return folded if folded in self._names and len(folded) == len(given) else given
 
 
 def _content(request: Request) -> bytes:

@@ -11,8 +11,8 @@ from werkzeug.exceptions import HTTPException
 from app import metrics
 from app.model.errors import InvalidToken, MissingToken, RateLimitExceeded, ServiceError
 from app.routes.answers import json_answer
+from app.routes.pages import page, prefers_html
 from app.routes.schemas import ErrorBody
-from app.routes.security_headers import page_headers
 
 log = logging.getLogger(__name__)
 
@@ -25,18 +25,7 @@ HTTP_CODES = {
 }
 """By status: code and message of what Werkzeug refuses."""
 
-_PAGE = (
-    '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-    '<meta name="viewport" content="width=device-width"><meta name="robots" content="noindex">'
-    "<title>{message}</title><style>{style}</style></head><body>"
-    "<h1>{message}</h1><p>{details}</p><p><small>{status} {code} · {request_id}</small></p>"
-    "</body></html>"
-)
-_STYLE = (
-    "body{font:1.1rem/1.5 system-ui,sans-serif;max-width:32rem;margin:20vh auto;padding:0 1rem}"
-    "small{color:#666}"
-)
-_PAGE_HEADERS = page_headers(_STYLE)
+_CONTENT = "<p>{details}</p><p><small>{status} {code} · {request_id}</small></p>"
 REDIRECT_ENDPOINT = "redirects.follow"
 LOGGED = "telemetry.fields"
 """Where a WSGI environment holds what the line "Request completed" says beside the usual."""
@@ -57,9 +46,9 @@ def _service_error(error: ServiceError) -> Response:
         metrics.record_token_refused(error.fault)
     limited = isinstance(error, RateLimitExceeded)
     body = ErrorBody(
-        error.message, error.code, error.details, error.retry_after if limited else None
+        error.explained, error.code, error.details, error.retry_after if limited else None
     )
-    answer = _answer(body, error.status)
+    answer = _answer(body, error.status, title=error.message)
     if error.status == 401:
         answer.headers["WWW-Authenticate"] = "Bearer"
     if error.retry_after is not None:
@@ -87,23 +76,13 @@ def _unexpected_error(error: Exception) -> Response:
     return _answer(ErrorBody("Internal server error", "INTERNAL_ERROR"), 500)
 
 
-def _answer(body: ErrorBody, status: int) -> Response:
-    if request.endpoint != REDIRECT_ENDPOINT or not _prefers_html():
+def _answer(body: ErrorBody, status: int, title: str | None = None) -> Response:
+    if request.endpoint != REDIRECT_ENDPOINT or not prefers_html(request):
         return json_answer(body, status)
-    page = _PAGE.format(
-        style=_STYLE,
-        message=html.escape(body.error),
+    content = _CONTENT.format(
         details=html.escape(body.details or ""),
         status=status,
         code=body.code,
         request_id=html.escape(request.environ.get("HTTP_X_REQUEST_ID", "")),
     )
-    answer = Response(page, status, mimetype="text/html")
-    answer.headers.extend(_PAGE_HEADERS)
-    answer.vary.add("Accept")
-    return answer
-
-
-def _prefers_html() -> bool:
-    accepted = request.accept_mimetypes
-    return accepted["text/html"] > accepted["application/json"]
+    return page(html.escape(title or body.error), content, status)

@@ -10,6 +10,7 @@ from app.model.links import LinkList
 from app.routes.answers import PreparedResponse, in_utc, json_answer, json_bytes
 from app.routes.bodies import BodyReader
 from app.routes.caller import optional_user, required_user
+from app.routes.origins import Origins
 from app.routes.schemas import CreateBody, KnownLink, NewLink, OwnedLink, OwnedLinks
 from app.routes.visits import VisitAnswers
 from app.storage.rate_limits import RateLimits
@@ -20,11 +21,11 @@ LONGEST_LIST = 2 << 20
 
 
 def links_blueprint(
-    links: Links, tokens: Tokens, limits: RateLimits, visits: VisitAnswers
+    links: Links, tokens: Tokens, limits: RateLimits, visits: VisitAnswers, origins: Origins
 ) -> Blueprint:
     """Return the routes of the API for links."""
     blueprint = Blueprint("links", __name__, url_prefix="/api")
-    bodies = BodyReader(CreateBody, InvalidJson)
+    bodies = BodyReader(CreateBody, InvalidJson, origins)
 
     @blueprint.post("/", strict_slashes=False)
     def create() -> Response:
@@ -39,6 +40,7 @@ def links_blueprint(
     @blueprint.get("/<code>")
     def resolve(code: str) -> Response:
         limits.resolve(request.remote_addr)
+        code = code.strip()  # as the Go service took it
         resolved = links.resolve(code)
         return PreparedResponse(visits.resolved(request.environ, code, resolved))
 

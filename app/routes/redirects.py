@@ -17,6 +17,7 @@ def redirects_blueprint(links: Links, limits: RateLimits, visits: VisitAnswers) 
     @blueprint.get("/<code>")
     def follow(code: str) -> Response:
         limits.resolve(request.remote_addr)
+        code = code.strip()  # as the Go service took it
         resolved = links.resolve(code)
         return PreparedResponse(visits.redirect(request.environ, code, resolved))
 

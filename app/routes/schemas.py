@@ -152,9 +152,7 @@ class Liveness(msgspec.Struct, frozen=True):
 class ErrorBody(msgspec.Struct, frozen=True, omit_defaults=True):
     """The shape of every error."""
 
-    error: Annotated[str, Meta(description="For people")]
+    error: Annotated[str, Meta(description="For people, with the reason where there is one")]
     code: Annotated[str, Meta(description="For machines")]
-    details: Annotated[str, Meta(description="What exactly is wrong, where that helps")] | None = (
-        None
-    )
+    details: Annotated[str, Meta(description="The reason alone, where there is one")] | None = None
     retry_after: Annotated[int, Meta(ge=1, description="Seconds; with 429 only")] | None = None

@@ -25,6 +25,7 @@ from app.routes.request_ids import request_id
 from app.routes.security_headers import complete
 from app.routes.visits import VisitAnswers
 from app.storage.rate_limits import RateLimits
+from app.targets import is_sendable
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -107,7 +108,7 @@ class ShortWay:
         link = self.links.at_hand(code)
         if link is None or path[0] != "/" or environ.get("SCRIPT_NAME"):
             return None
-        if not self.readings.is_routed(environ):
+        if not self.readings.is_routed(environ) or not (api or is_sendable(link.target)):
             return None
         client = client_of(environ, self.readings.proxies)
         if not self.limits.takes_resolve(client.address):

@@ -35,14 +35,15 @@ class VisitAnswers:
     record: RecordVisit = not_recorded
 
     def redirect(self, environ: WSGIEnvironment, code: str, resolved: Resolved) -> Prepared:
-        """Return the answer to `/<code>`."""
+        """Return the answer to `/<code>`; InvalidUrl if the target is too long to be sent."""
+        sent = location(resolved.target)
         self._record(environ, code)
         headers = [_HIT[resolved.cache_hit], ("Referrer-Policy", REDIRECT_REFERRER)]
         if self.redirect_status in PERMANENT_REDIRECTS:
             # A permanent redirect without a limit would outlive every change of the link.
             headers.append(("Cache-Control", "private, max-age=90"))
         headers.append(("Content-Length", "0"))
-        headers.append(("Location", location(resolved.target)))
+        headers.append(("Location", sent))
         return Prepared(self.redirect_status, headers, b"")
 
     def resolved(self, environ: WSGIEnvironment, code: str, resolved: Resolved) -> Prepared:

@@ -90,8 +90,29 @@ def test_signups_that_are_refused(client: FlaskClient, email: str, changes: dict
     status, body = sign_up(client, **{"email": email, "password": "secret1", **changes})
 
     assert status == 400
-    assert (body["code"], body["error"]) == ("INVALID_PAYLOAD", "Invalid request payload")
+    assert body["code"] == "INVALID_PAYLOAD"
     assert body["details"]
+    assert body["error"] == f"Invalid request payload: {body['details']}"
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"username": "ab"}, "a name has 3 to 64 characters"),
+        ({"password": "12345"}, "a password has 6 to 128 characters"),
+        ({"email": "nobody"}, "this is not a valid email address"),
+    ],
+)
+def test_the_error_says_why_because_the_frontend_shows_nothing_else(
+    client: FlaskClient, email: str, changes: dict[str, Any], reason: str
+) -> None:
+    _, body = sign_up(client, **{"email": email, "password": "secret1", **changes})
+
+    assert body == {
+        "error": f"Invalid request payload: {reason}",
+        "code": "INVALID_PAYLOAD",
+        "details": reason,
+    }
 
 
 @pytest.mark.parametrize("path", ["/api/signup", "/api/login"])

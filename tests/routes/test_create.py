@@ -2,11 +2,13 @@
 
 import re
 import uuid
+from urllib.parse import quote
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from app import targets
 from app.tokens import Tokens
 from tests.routes.conftest import SECRET, MakeClient
 
@@ -102,7 +104,9 @@ def test_the_token_of_a_user_who_never_was_is_refused(client: FlaskClient, targe
         b'{"url":null}',
         b'{"url":5}',
         b'{"url":["https://e.com"]}',
-        b'{"URL":"https://e.com"}',
+        b'{"URI":"https://e.com"}',
+        b'{"URL":5}',
+        b'{"url":5,"URL":"https://e.com"}',
         b'{"url":"https://e.com"',
         b'{"url":"https://e.com"} x',
         b"{'url':'https://e.com'}",
@@ -122,31 +126,9 @@ def test_a_body_that_is_not_the_object_asked_for(client: FlaskClient, body: byte
     answer = client.post("/api/", data=body, content_type="application/json")
 
     assert answer.status_code == 400
-    assert answer.get_json()["error"] == "Invalid request format"
-    assert answer.get_json()["code"] == "INVALID_JSON"
-
-
-@pytest.mark.parametrize(
-    "media_type", ["application/json; charset=utf-8", "application/ld+json", ""]
-)
-def test_media_types_of_json_or_none_at_all(
-    client: FlaskClient, target: str, media_type: str
-) -> None:
-    body = f'{{"url":"{target}"}}'
-
-    answer = client.post("/api/", data=body, headers={"Content-Type": media_type})
-
-    assert answer.status_code == 201
-
-
-@pytest.mark.parametrize(
-    "media_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "x"]
-)
-def test_other_media_types_are_refused(client: FlaskClient, media_type: str) -> None:
-    answer = client.post("/api/", data=b'{"url":"https://e.com"}', content_type=media_type)
-
-    assert answer.status_code == 415
-    assert answer.get_json()["code"] == "UNSUPPORTED_MEDIA_TYPE"
+    said = answer.get_json()
+    assert said["error"] == f"Invalid request format: {said['details']}"
+    assert said["code"] == "INVALID_JSON"
 
 
 def test_unknown_fields_are_ignored(client: FlaskClient, target: str) -> None:
@@ -173,8 +155,9 @@ def test_a_refused_target_says_why(client: FlaskClient, url: str) -> None:
 
     body = answer.get_json()
     assert answer.status_code == 400
-    assert (body["code"], body["error"]) == ("INVALID_URL", "Invalid URL format")
+    assert body["code"] == "INVALID_URL"
     assert body["details"]
+    assert body["error"] == f"Invalid URL format: {body['details']}"
 
 
 def test_a_target_is_never_repeated_in_its_refusal(client: FlaskClient) -> None:
@@ -184,15 +167,33 @@ def test_a_target_is_never_repeated_in_its_refusal(client: FlaskClient) -> None:
     assert b"script" not in answer.data
 
 
-@pytest.mark.parametrize("character", ["x", "ж", "🙂"])
+@pytest.mark.parametrize(
+    ("character", "refused"), [("x", None), ("ж", "percent-encoded"), ("🙂", "percent-encoded")]
+)
 def test_the_longest_target_fits_in_a_body_of_ascii_json(
-    client: FlaskClient, character: str
+    client: FlaskClient, character: str, refused: str | None
 ) -> None:
     url = "https://e.com/" + character * (8_192 - len("https://e.com/"))
 
     # json= escapes everything that is not ASCII: twelve bytes for a character beyond the BMP.
-    assert client.post("/api/", json={"url": url}).status_code == 201
+    answer = client.post("/api/", json={"url": url})
+    assert answer.status_code == (201 if refused is None else 400)
+    assert refused is None or refused in answer.get_json()["details"]
     assert client.post("/api/", json={"url": url + "x"}).get_json()["code"] == "INVALID_URL"
+
+
+@pytest.mark.parametrize("character", ["ж", "日", "🙂"])
+def test_what_is_taken_is_sent_whole_and_by_proxies(client: FlaskClient, character: str) -> None:
+    begin = "https://e.com/"
+    most = (targets.LONGEST_SENT - len(begin)) // (3 * len(character.encode()))
+
+    made = client.post("/api/", json={"url": begin + character * most})
+    refused = client.post("/api/", json={"url": begin + character * (most + 1)})
+
+    location = client.get(f"/{made.get_json()['short_code']}").headers["Location"]
+    assert location == begin + quote(character) * most
+    assert len(location) < 16 * 1024  # what an ALB takes for one header, and haproxy for all
+    assert (refused.status_code, refused.get_json()["code"]) == (400, "INVALID_URL")
 
 
 def test_a_huge_body_is_refused(client: FlaskClient) -> None:

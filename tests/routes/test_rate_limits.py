@@ -98,6 +98,15 @@ def test_two_processes_share_the_count(make_client: MakeClient, valkey: Valkey) 
     assert statuses[2:] == [429, 429]
 
 
+def test_resolves_are_counted_in_the_process(make_client: MakeClient, valkey: Valkey) -> None:
+    settings = {"RATE_LIMIT_ENABLED": "true", "RATE_LIMIT_RESOLVE": "1/hour"}
+    first, second = make_client(**settings), make_client(**settings)
+
+    statuses = [RESOLVE[0](client).status_code for client in (first, second, first, second)]
+
+    assert statuses == [404, 404, 429, 429]
+
+
 def refused(client: FlaskClient, forwarded: str | None, peer: str = "10.0.0.1") -> bool:
     headers = {} if forwarded is None else {"X-Forwarded-For": forwarded}
     answer = client.get("/zzzzzz", headers=headers, environ_base={"REMOTE_ADDR": peer})

@@ -35,6 +35,7 @@ def test_all_mistakes_are_reported_at_once() -> None:
         "JWT_SECRET": "short",
         "CORS_ALLOWED_ORIGINS": "https://*.example",
         "PUBLIC_BASE_URL": "s.example",
+        "ROOT_REDIRECT_URL": "fonsecaaso.com",
         "REDIRECT_STATUS": "303",
         "TRUSTED_PROXIES": "11",
         "RATE_LIMIT": "100",
@@ -46,6 +47,38 @@ def test_all_mistakes_are_reported_at_once() -> None:
     found = mistakes(**wrong)
 
     assert sorted(line.partition(":")[0] for line in found) == sorted(wrong)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["/", "//e.com", "ftp://e.com", "javascript:alert(1)", "https://", "https://me:pw@e.com/", "é",
+     "https://e.com/a b", "https://e.com/é", "https://e.com/\r\nX: y", "https://e.com:x/",
+     "https://e.com/" + "x" * 2048],
+    ids=ascii,
+)  # fmt: skip
+def test_the_front_page_leads_to_a_url(url: str) -> None:
+    (mistake,) = mistakes(ROOT_REDIRECT_URL=url)
+
+    assert mistake.startswith("ROOT_REDIRECT_URL: held ")
+
+
+@pytest.mark.parametrize(
+    "url", ["https://s.example", "http://S.example:80/?x", "https://s.example//"]
+)
+def test_the_front_page_leads_not_to_itself(url: str) -> None:
+    (mistake,) = mistakes(ROOT_REDIRECT_URL=url, PUBLIC_BASE_URL="https://s.example:443")
+
+    assert mistake.startswith("ROOT_REDIRECT_URL: held ")
+    assert mistakes(ROOT_REDIRECT_URL=url, PUBLIC_BASE_URL="nonsense")  # that alone
+
+
+@pytest.mark.parametrize(
+    "url", ["https://s.example/start", "https://s.example:8443/", "https://e.com"]
+)
+def test_another_page_is_none_of_its_own(url: str) -> None:
+    found = settings(ROOT_REDIRECT_URL=url, PUBLIC_BASE_URL="https://s.example")
+
+    assert found.root_redirect_url == url
 
 
 def test_what_is_missing_is_named() -> None:

@@ -150,6 +150,17 @@ def test_hosts_that_are_none(host: str) -> None:
     assert reason(f"https://{host}/")
 
 
+@pytest.mark.parametrize(
+    "host",
+    ["999.999.999.999", "256.1.1.1", "1.256.1.1", "1.1.1.256", "1.2.65536", "1.16777216",
+     "1.2.3.4.5", "1.2.3.08", "1.2.3.0x100", "e.com.1", "e.com.09", "e.0x4", "e.0x", "foo.1.",
+     "1.2.3.4294967296", "\uff19\uff19\uff19.1.1.1", "e.com.\uff11", "\u0663.4"],
+    ids=ascii,
+)  # fmt: skip
+def test_what_ends_in_a_number_is_an_ipv4_address_or_nothing(host: str) -> None:
+    assert reason(f"https://{host}/") == "the host ends in a number and is no IPv4 address"
+
+
 def test_localhost_is_accepted_on_a_developers_machine_alone() -> None:
     assert accept("http://localhost:3000/x", local=True).url == "http://localhost:3000/x"
     assert reason("http://intranet/", local=True) == "the host needs a dot"

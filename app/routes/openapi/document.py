@@ -11,15 +11,18 @@ from app.codes import LENGTH
 from app.config import PERMANENT_REDIRECTS
 from app.routes import schemas
 from app.routes.openapi.headers import HEADERS, references
-from app.routes.openapi.operations import JSON, Answer, Operation, operations
+from app.routes.openapi.operations import HTML, JSON, Answer, Operation, operations
 from app.routes.openapi.refusals import METHOD_NOT_ALLOWED, NOT_FOUND, Responses, refusals
 
 _DESCRIPTION = """\
 Short links, and redirects to where they lead.
 
-Errors have one shape, whoever refuses: `error` for people, `code` for machines, sometimes \
-`details`. A path that does not exist is 404 `NOT_FOUND`, a method that a path does not take 405 \
-`METHOD_NOT_ALLOWED` with `Allow`, as JSON too.
+Errors have one shape, whoever refuses: `error` for people, with the reason where there is one, \
+`code` for machines, and that reason alone as `details`. A path that does not exist is 404 \
+`NOT_FOUND`, a method that a path does not take 405 `METHOD_NOT_ALLOWED` with `Allow`, as JSON too.
+
+A body is JSON, declared as `application/json`. As `text/plain`, as a form or undeclared it is \
+taken too, but for pages of other sites (403 `FOREIGN_ORIGIN`). Names of fields may have any case.
 
 Requests are limited by client address in fixed windows: `RATE_LIMIT` for what writes or lists, \
 `RATE_LIMIT_AUTH` for signup and login, `RATE_LIMIT_RESOLVE` for the rest. One too many is 429 \
@@ -33,6 +36,7 @@ _TAGS = {
     "Accounts": "Sign up and log in",
     "Operations": "Probes and metrics",
     "Documentation": "This document",
+    "Site": "What browsers and robots ask of any site",
 }
 _STRUCTS = (
     schemas.CreateBody,
@@ -142,6 +146,8 @@ def _answer(answer: Answer, refused: dict[str, Any] | None) -> dict[str, Any]:
     elif answer.media_type:
         kind = "object" if answer.media_type == JSON else "string"
         described["content"] = {answer.media_type: {"schema": {"type": kind}}}
+        if answer.page:
+            described["content"][HTML] = {"schema": {"type": "string"}}
     return described
 
 

@@ -8,6 +8,7 @@ import msgspec
 
 from app.model import errors
 from app.routes import schemas
+from app.routes.site import ICONS
 
 JSON = "application/json"
 TEXT = "text/plain"
@@ -23,6 +24,8 @@ class Answer:
     body: type[msgspec.Struct] | None = None
     media_type: str = JSON
     """Empty: no content."""
+    page: bool = False
+    """Whether a browser (`Accept` preferring `text/html`) gets it as a page."""
     headers: tuple[str, ...] = ()
     """Beside those that every answer has."""
 
@@ -136,7 +139,8 @@ def _redirects(status: int, *, permanent: bool) -> tuple[Operation, ...]:
     described = "A browser (`Accept` preferring `text/html`) gets errors as a small page."
     return tuple(
         Operation(
-            method, "/{code}", name, "Redirects", summary, described, (answer,), _RESOLVING,
+            method, "/{code}", name, "Redirects", summary, described, (answer,),
+            (*_RESOLVING, errors.InvalidUrl),
             limit="RATE_LIMIT_RESOLVE", pages=True, path_parameters=("code",),
         )
         for method, name, summary in (
@@ -194,6 +198,34 @@ def _operations() -> tuple[Operation, ...]:
     )  # fmt: skip
 
 
+def _site() -> tuple[Operation, ...]:
+    return (
+        Operation(
+            "get", "/", "front", "Site", "The front page",
+            "Redirects where `ROOT_REDIRECT_URL` says so; else a browser gets a short page.",
+            (
+                Answer(200, "What this is", media_type=TEXT, page=True),
+                Answer(302, "The way to the site", media_type="", headers=("Location",)),
+            ),
+            limit="RATE_LIMIT_RESOLVE",
+        ),
+        Operation(
+            "get", "/robots.txt", "robots", "Site", "What robots may ask for",
+            "Links, but not the API (RFC 9309).",
+            (Answer(200, "The rules", media_type=TEXT),),
+            limit="RATE_LIMIT_RESOLVE",
+        ),
+        *(
+            Operation(
+                "get", f"/{icon}", name, "Site", "No icon",
+                "Browsers ask for it unasked; caches may keep the answer for a day.",
+                (), (errors.NotFound,),
+            )
+            for icon, name in zip(ICONS, ("favicon", "touchIcon", "oldTouchIcon"), strict=True)
+        ),
+    )  # fmt: skip
+
+
 def operations(redirect_status: int, *, permanent: bool) -> tuple[Operation, ...]:
     """Return every operation; the redirects answer with `redirect_status`."""
     return (
@@ -201,4 +233,5 @@ def operations(redirect_status: int, *, permanent: bool) -> tuple[Operation, ...
         *_redirects(redirect_status, permanent=permanent),
         *_accounts(),
         *_operations(),
+        *_site(),
     )

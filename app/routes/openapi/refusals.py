@@ -46,10 +46,15 @@ def refusals(operation: Operation) -> list[Refusal]:
     kinds = list(operation.refusals)
     if operation.limit:
         kinds.append(errors.RateLimitExceeded)
-    found = [Refusal(kind.status, kind.code, kind.message) for kind in kinds]
+    found = [_told(kind) for kind in kinds]
     if operation.body:
         found += [Refusal(status, *HTTP_CODES[status]) for status in _BODY_STATUSES]
+        found.append(_told(errors.ForeignOrigin))
     return [*found, *UNREADABLE, *WIRE, UNEXPECTED]
+
+
+def _told(kind: type[errors.ServiceError]) -> Refusal:
+    return Refusal(kind.status, kind.code, kind.message)
 
 
 class Responses:

@@ -1,0 +1,95 @@
+"""Hosts of URLs as browsers read them: names, international names, IPv4 and IPv6 addresses."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import re
+
+import idna
+
+from app.model.errors import InvalidUrl
+
+_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
+_LONGEST_NAME = 253
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
+_RADIXES = (
+    (re.compile("0x[0-9a-f]*"), 16),
+    (re.compile("0[0-7]*"), 8),
+    (re.compile("[1-9][0-9]*"), 10),
+)
+
+
+def read_host(host: str) -> str:
+    """Return a host in lower case, as ASCII; raise InvalidUrl with the reason."""
+    if not host.startswith("["):
+        return ascii_name(host)
+    try:
+        address = ipaddress.IPv6Address(host[1:-1])
+    except ValueError:
+        raise InvalidUrl("the IPv6 address cannot be read") from None
+    if address.scope_id:
+        raise InvalidUrl("the IPv6 address has a zone")
+    return f"[{host[1:-1].lower()}]"
+
+
+def ascii_name(host: str) -> str:
+    """Return a name in lower case, as ASCII; raise InvalidUrl for what no browser looks up."""
+    name = host.lower()
+    if not name.isascii():
+        name = _punycode(host)
+    labels = name.removesuffix(".").split(".")
+    if len(name) > _LONGEST_NAME or not all(_LABEL.fullmatch(label) for label in labels):
+        raise InvalidUrl("the host is not a valid name")
+    if _NUMBER.fullmatch(labels[-1]) and _ipv4(labels) is None:
+        raise InvalidUrl("the host ends in a number and is no IPv4 address")
+    return name
+
+
+def one_spelling(host: str) -> str:
+    """Return an address as everybody writes it: browsers also take `127.1` and `[0::1]`."""
+    if host.startswith("["):
+        return f"[{ipaddress.IPv6Address(host[1:-1]).compressed}]"
+    address = _ipv4(host.split("."))
+    return host if address is None else str(address)
+
+
+def _ipv4(labels: list[str]) -> ipaddress.IPv4Address | None:
+    """Read up to four numbers as browsers do, or return None (WHATWG URL, section 3.5).
+
+    Each may be decimal, octal after a 0 or hexadecimal after 0x; the last fills what is left.
+    """
+    numbers = [_number(label) for label in labels]
+    *first, last = numbers
+    if len(numbers) > 4 or last is None:
+        return None
+    value = 0
+    for number in first:
+        if number is None or number > 255:
+            return None
+        value = value << 8 | number
+    room = 8 * (4 - len(first))
+    return ipaddress.IPv4Address(value << room | last) if last >> room == 0 else None
+
+
+def _number(label: str) -> int | None:
+    for form, radix in _RADIXES:
+        if form.fullmatch(label):
+            return int(label.removeprefix("0x") or "0", radix)
+    return None
+
+
+def _punycode(host: str) -> str:
+    """Return an international name in ASCII (RFC 5891, mapped as UTS #46 says).
+
+    IDNA 2008 admits no emoji; browsers do, and so names with them are mapped and encoded only.
+    """
+    with contextlib.suppress(idna.IDNAError, UnicodeError):
+        return idna.encode(host, uts46=True, transitional=False).decode()
+    try:
+        labels = idna.uts46_remap(host, std3_rules=False, transitional=False).split(".")
+    except (idna.IDNAError, UnicodeError):
+        raise InvalidUrl("the host is not a valid international name") from None
+    return ".".join(
+        label if label.isascii() else f"xn--{label.encode('punycode').decode()}" for label in labels
+    )

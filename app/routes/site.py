@@ -1,0 +1,56 @@
+"""What anybody asks of a site beside its links: `/`, `/robots.txt`, icons."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, request
+
+from app.model.errors import NotFound
+from app.routes.answers import Prepared, PreparedResponse, json_answer
+from app.routes.pages import page, prefers_html
+from app.routes.schemas import ErrorBody
+from app.storage.rate_limits import RateLimits
+
+ICONS = ("favicon.ico", "apple-touch-icon.png", "apple-touch-icon-precomposed.png")
+"""Browsers ask for these unasked, once for each page they show."""
+_ROBOTS = "User-agent: *\nDisallow: /api/\n"
+_TITLE = "A URL shortener"
+_ABOUT = (
+    "Short links live here: this address and six letters or digits lead to a longer one.",
+    "If you were given a short link, it is not complete: ask whoever sent it.",
+)
+_TEXT = "\n".join((*_ABOUT, "For programs: /api/docs", ""))
+_PAGE = "".join(f"<p>{line}</p>" for line in (*_ABOUT, '<a href="/api/docs">For programs</a>'))
+_KEPT = "public, max-age=86400"
+
+
+def site_blueprint(limits: RateLimits, *, root: str | None) -> Blueprint:
+    """Return the routes; `/` redirects to `root`, or says what this is."""
+    blueprint = Blueprint("site", __name__)
+
+    @blueprint.get("/")
+    def front() -> Response:
+        limits.resolve(request.remote_addr)
+        if root is not None:
+            headers = [("Content-Length", "0"), ("Location", root)]
+            return PreparedResponse(Prepared(302, headers, b""))
+        if prefers_html(request):
+            return page(_TITLE, _PAGE, indexed=True)
+        return Response(_TEXT, mimetype="text/plain", headers={"Vary": "Accept"})
+
+    @blueprint.get("/robots.txt")
+    def robots() -> Response:
+        limits.resolve(request.remote_addr)
+        answer = Response(_ROBOTS, mimetype="text/plain")
+        answer.headers["Cache-Control"] = _KEPT
+        return answer
+
+    for icon in ICONS:
+        blueprint.add_url_rule(f"/{icon}", "icon", _no_icon)
+    return blueprint
+
+
+def _no_icon() -> Response:
+    """Say for a day that there is none: no error, and nothing that counts as a visit."""
+    answer = json_answer(ErrorBody(NotFound.message, NotFound.code), NotFound.status)
+    answer.headers["Cache-Control"] = _KEPT
+    return answer
