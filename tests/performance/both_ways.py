@@ -29,8 +29,9 @@ from telemetry.lines import Line
 from tests.performance import generated
 from tests.performance.observed import described, measurements
 
-CODES = ["aaaaaa", "Bbbbb1", "cCccc2", "Dddddd"]
-"""Codes with a link, in a database made for both runs."""
+TOO_LONG = "eeEee5"
+CODES = ["aaaaaa", "Bbbbb1", "cCccc2", "Dddddd", TOO_LONG]
+"""Codes with a link, in a database made for both runs; one can't be sent in a header."""
 # What differs from run to run, in lines and headers.
 _NOW = re.compile(r'(?<="timestamp":)\d+')
 _TIMES = ("ts", "latency_ms", "trace_id", "span_id")

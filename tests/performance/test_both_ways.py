@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.harness.servers import ROOT, Database
-from tests.performance.both_ways import CODES
+from tests.performance.both_ways import CODES, TOO_LONG
 
 COUNT = 800
 SETTINGS: dict[str, dict[str, str]] = {
@@ -44,6 +44,10 @@ def recorded(request: pytest.FixtureRequest, module_database: Database) -> dict[
                 "INSERT INTO urls (id, original_url) VALUES (%s, %s) ON CONFLICT DO NOTHING",
                 (code, f"https://e.com/{number}?q=ü" if number % 2 else f"e.com/{number}"),
             )
+        connection.execute(
+            "UPDATE urls SET original_url = %s WHERE id = %s",
+            (f"https://e.com/{'日' * 8_000}", TOO_LONG),
+        )
     # Not chosen by the order of the tests: a failure is seen again.
     seed = 1 + list(SETTINGS).index(request.param)
     environment = {
