@@ -15,7 +15,7 @@ from app.doctor.situation import Situation
 from app.storage.causes import database_cause
 from app.storage.inspection import Connections, Inspection, inspect
 from app.storage.needed_schema import Missing
-from app.storage.schema import known_migrations
+from app.storage.schema import known_migrations, retiring_migrations
 
 ROWS = ("postgresql", "schema", "connections", "writes", "clock")
 REACHABLE, SCHEMA, CONNECTIONS, WRITES, CLOCK = ROWS
@@ -131,7 +131,7 @@ def _version(server: Inspection, situation: Situation, where: str) -> Finding:
 def _schema(server: Inspection, situation: Situation) -> Finding:
     known, applied = known_migrations(), server.applied_migrations()
     missing = [name for name in known if name not in applied]
-    newer = [name for name in applied if name not in known]
+    newer = [name for name in applied if name not in {*known, *retiring_migrations()}]
     if missing:
         cause = "`migrate` has not run for this release, or against another database"
         if not applied:
@@ -145,7 +145,13 @@ def _schema(server: Inspection, situation: Situation) -> Finding:
         cause = "an older release runs on a newer schema, as after a rollback"
         then = "Release the newer version again when it is mended; nothing at once"
         return warn(SCHEMA, f"unknown to this release: {', '.join(newer)}", cause, then)
-    return ok(SCHEMA, f"at head, {known[-1]}")
+    return ok(SCHEMA, f"at head, {known[-1]}; {_phase(server)}")
+
+
+def _phase(server: Inspection) -> str:
+    if server.go_service_can_write():
+        return "shared with the Go service until `migrate --retire-go`"
+    return "the Go service is retired"
 
 
 def _lacking(lacking: list[Missing], situation: Situation) -> Finding:

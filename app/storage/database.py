@@ -32,7 +32,8 @@ class Database:
 
     `concurrent` bounds the threads inside (turns.py); pool.py holds the connections, retries.py
     knows which failures a second try mends, and behind the breaker nothing is asked. Errors are
-    DatabaseUnavailable, or psycopg.IntegrityError for a violated constraint.
+    DatabaseUnavailable, or psycopg.IntegrityError for a violated constraint and
+    psycopg.errors.ProgramLimitExceeded for a value that an index cannot take.
     """
 
     def __init__(self, settings: PostgresSettings, *, concurrent: int) -> None:
@@ -97,7 +98,7 @@ class Database:
             connection = self._connection(deadline)
             try:
                 return connection.rows(text, values)
-            except psycopg.IntegrityError:
+            except (psycopg.IntegrityError, psycopg.errors.ProgramLimitExceeded):
                 raise
             except psycopg.Error as error:
                 failure = failure_of(error, connection)

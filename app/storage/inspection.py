@@ -13,6 +13,7 @@ from app.config import PostgresSettings
 from app.storage.blockers import Blocker, read_blockers
 from app.storage.connections import connection_arguments
 from app.storage.needed_schema import Missing, missing_from, read_schema
+from app.storage.phase import GO_SERVICE_CAN_WRITE
 from app.storage.request_probe import probe_requests
 
 STATEMENT_LIMIT = 1.5
@@ -96,6 +97,10 @@ class Inspection:
     def try_requests(self, at: Callable[[str], None]) -> None:
         """Do what requests do and take it back; `at` is told which kind comes."""
         probe_requests(self._connection, at)
+
+    def go_service_can_write(self) -> bool:
+        """Tell whether the Go service has not been retired from this database."""
+        return self._row(GO_SERVICE_CAN_WRITE) == (True,)
 
     def connections(self) -> Connections:
         """Count connections; pg_stat_database shows those of other users to everybody."""

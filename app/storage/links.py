@@ -7,7 +7,7 @@ from uuid import UUID
 
 import psycopg
 
-from app.model.errors import InvalidToken, TokenFault
+from app.model.errors import InvalidToken, InvalidUrl, TokenFault
 from app.model.links import Link, LinkList
 from app.storage.database import Database
 from app.storage.statements import Statement
@@ -15,13 +15,23 @@ from app.targets import Target
 
 log = logging.getLogger(__name__)
 
+_TOO_LONG_TO_SHARE = (
+    "the URL is longer than about 2,700 characters, the most that is taken until the service"
+    " before this one is retired"
+)
 # One round trip: insert, or else give the code that the same owner already has. When another
 # transaction has just inserted the same target, its row conflicts but is not yet visible, and
 # no row comes back; neither does one when the code is taken.
+# `shared_link` (app/storage/phase.py) is empty but on a database that the Go service writes to as
+# well: there it has the link that must be given because a second one for the target cannot be.
+# `digest_due` is named because its default there is for the Go service's rows.
 _INSERT_ANONYMOUS = Statement("""
-    WITH inserted AS (
-        INSERT INTO urls (id, original_url, target_digest, created_at)
-        VALUES (%(code)s, %(url)s, %(digest)s, timezone('utc', now()))
+    WITH shared AS (
+        SELECT id FROM shared_link(%(url)s, %(digest)s, NULL)
+    ), inserted AS (
+        INSERT INTO urls (id, original_url, target_digest, digest_due, created_at)
+        SELECT %(code)s, %(url)s, %(digest)s, false, timezone('utc', now())
+        WHERE NOT EXISTS (SELECT FROM shared)
         ON CONFLICT DO NOTHING
         RETURNING id
     )
@@ -29,15 +39,20 @@ _INSERT_ANONYMOUS = Statement("""
     UNION ALL
     SELECT id, false FROM urls
     WHERE target_digest = %(digest)s AND user_id IS NULL AND NOT EXISTS (SELECT FROM inserted)
+    UNION ALL
+    SELECT id, false FROM shared
     LIMIT 1
 """)
 # A token outlives its user: for one who is gone the row has no code.
 _INSERT_OWNED = Statement("""
     WITH owner AS (
         SELECT id FROM users WHERE id = %(owner)s AND deleted_at IS NULL
+    ), shared AS (
+        SELECT id FROM shared_link(%(url)s, %(digest)s, %(owner)s)
     ), inserted AS (
-        INSERT INTO urls (id, original_url, user_id, target_digest, created_at)
-        SELECT %(code)s, %(url)s, owner.id, %(digest)s, timezone('utc', now()) FROM owner
+        INSERT INTO urls (id, original_url, user_id, target_digest, digest_due, created_at)
+        SELECT %(code)s, %(url)s, owner.id, %(digest)s, false, timezone('utc', now()) FROM owner
+        WHERE NOT EXISTS (SELECT FROM shared)
         ON CONFLICT DO NOTHING
         RETURNING id
     )
@@ -47,6 +62,8 @@ _INSERT_OWNED = Statement("""
     WHERE urls.target_digest = %(digest)s AND NOT EXISTS (SELECT FROM inserted)
     UNION ALL
     SELECT NULL, false WHERE NOT EXISTS (SELECT FROM owner)
+    UNION ALL
+    SELECT id, false FROM shared
     LIMIT 1
 """)
 _SELECT_TARGET = Statement("""
@@ -93,7 +110,8 @@ class LinkTable:
         """Return the target's code for this owner and whether it is new.
 
         None: the code is taken, or the same target is just being inserted; try again with
-        another code. InvalidToken: the owner does not exist, or no longer.
+        another code. InvalidToken: the owner does not exist, or no longer. InvalidUrl: the target
+        is longer than the Go service's constraint takes, while that is there.
         """
         statement = _INSERT_ANONYMOUS if owner is None else _INSERT_OWNED
         values = {"code": code, "url": target.url, "owner": owner, "digest": target.digest}
@@ -101,6 +119,8 @@ class LinkTable:
             rows = self._database.rows(statement, values, repeatable=True)
         except psycopg.errors.ForeignKeyViolation:
             raise InvalidToken(TokenFault.USER_GONE) from None
+        except psycopg.errors.ProgramLimitExceeded:
+            raise InvalidUrl(_TOO_LONG_TO_SHARE) from None
         if not rows:
             return None
         found, new = rows[0]

@@ -23,6 +23,7 @@ NEEDED: Mapping[str, frozenset[str]] = {
             "column created_at timestamp without time zone default",
             "column user_id uuid",
             "column target_digest bytea",
+            "column digest_due boolean",
             "constraint FOREIGN KEY (user_id) REFERENCES users(id)",
             "index unique btree (id)",
             "index unique btree (user_id, target_digest) WHERE (user_id IS NOT NULL)",
@@ -30,10 +31,6 @@ NEEDED: Mapping[str, frozenset[str]] = {
             (
                 "index btree (user_id, created_at DESC NULLS LAST, id DESC)"
                 " WHERE (user_id IS NOT NULL)"
-            ),
-            (
-                "trigger urls_set_target_digest BEFORE INSERT ON urls FOR EACH ROW"
-                " WHEN (new.target_digest IS NULL) EXECUTE FUNCTION urls_set_target_digest()"
             ),
         }
     ),
@@ -58,7 +55,7 @@ NEEDED: Mapping[str, frozenset[str]] = {
     FUNCTIONS: frozenset(
         {
             "function link_target_digest(text) returns bytea",
-            "function urls_set_target_digest() returns trigger",
+            ("function shared_link(character varying,bytea,uuid) returns character varying"),
         }
     ),
 }
@@ -158,10 +155,15 @@ def missing_from(found: Mapping[str, set[str]]) -> list[Missing]:
     missing = [
         Missing(table, fact, _renamed(fact, facts, found.get(table, set())))
         for table, facts in NEEDED.items()
-        for fact in sorted(facts - found.get(table, set()))
+        for fact in sorted(facts - _offered(found.get(table, set())))
     ]
     # An index over a missing column is missing with it: the column is what to mend.
     return sorted(missing, key=lambda each: (each.only_slows, not each.fact.startswith("column ")))
+
+
+def _offered(found: set[str]) -> set[str]:
+    """Return the facts with what they include: a column with a default is one without, too."""
+    return found | {fact.removesuffix(" default") for fact in found}
 
 
 def _renamed(fact: str, needed: frozenset[str], found: set[str]) -> str | None:

@@ -15,7 +15,8 @@ from tests.doctor.command import STRONG, examine, said
 from tests.doctor.conftest import Environment
 from tests.doctor.pasting import paste
 from tests.harness.proxy import Proxy
-from tests.harness.servers import Database, PostgreSQL, Seed
+from tests.harness.servers import Database, PostgreSQL, Seed, migrate
+from tests.storage import go_schema
 
 REST = ["schema", "connections", "writes", "clock"]
 
@@ -125,6 +126,20 @@ def test_a_schema_behind(stored: Environment, database: Database) -> None:
     assert rows["schema"].advice.next == "migrate"
 
 
+def test_the_phase_of_the_cut_over(stored: Environment, empty_database: Database) -> None:
+    with empty_database.connect() as connection:
+        go_schema.create(connection)
+    migrate(empty_database.environment)
+
+    shared = _look({**stored, **empty_database.environment})["schema"]
+    migrate(empty_database.environment, "--retire-go", "--force")
+    retired = _look({**stored, **empty_database.environment})["schema"]
+
+    assert (shared.status, retired.status) == ("ok", "ok")
+    assert shared.found.endswith("; shared with the Go service until `migrate --retire-go`")
+    assert retired.found.endswith("; the Go service is retired")
+
+
 def test_a_schema_ahead(stored: Environment, database: Database) -> None:
     with database.connect() as connection:
         connection.execute(
@@ -173,7 +188,7 @@ def test_a_schema_that_lost_what_nothing_brings_back(
 
     rows = _look({**stored, **database.environment})
 
-    assert "without column urls.target_digest (bytea) and 3 more" in rows["schema"].found
+    assert "without column urls.target_digest (bytea) and 2 more" in rows["schema"].found
     assert "Restore the database to a time before" in said(rows["schema"])
     assert rows["requests"].status == "fail"
     assert "a column is missing" in rows["requests"].found

@@ -141,10 +141,10 @@ class Seed:
         return Database(server, self._database)
 
 
-def migrate(environment: dict[str, str]) -> str:
+def migrate(environment: dict[str, str], *arguments: str) -> str:
     """Run the `migrate` command as an operator would; return what it printed."""
     done = subprocess.run(
-        [str(Path(sys.executable).with_name("migrate"))],
+        [str(Path(sys.executable).with_name("migrate")), *arguments],
         check=False,
         capture_output=True,
         text=True,

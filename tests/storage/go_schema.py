@@ -27,10 +27,10 @@ _SCHEMA = """
         original_url varchar NOT NULL,
         id varchar UNIQUE NOT NULL,
         created_at timestamp DEFAULT now(),
-        user_id uuid REFERENCES users (id),
-        UNIQUE (original_url)
+        user_id uuid REFERENCES users (id)
     );
-    CREATE INDEX idx_urls_original_url ON urls (original_url);
+    CREATE INDEX idx_urls_url ON urls (original_url);
+    ALTER TABLE urls ADD CONSTRAINT urls_original_url_unique UNIQUE (original_url);
 """
 
 
@@ -58,9 +58,15 @@ def add_links(connection: psycopg.Connection, count: int) -> None:
 
 
 def add_link(
-    connection: psycopg.Connection, code: str, url: str, owner: UUID | None = None
+    connection: psycopg.Connection,
+    code: str,
+    url: str,
+    owner: UUID | None = None,
+    created_at: str = "now",
 ) -> None:
     """Add one link as the Go service did."""
     connection.execute(
-        "INSERT INTO urls (original_url, id, user_id) VALUES (%s, %s, %s)", (url, code, owner)
+        "INSERT INTO urls (original_url, id, user_id, created_at)"
+        " VALUES (%s, %s, %s, timezone('utc', %s::timestamptz))",
+        (url, code, owner, created_at),
     )

@@ -8,7 +8,6 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from app.model.errors import InvalidUrl
-from app.storage.links import LinkTable
 from app.targets import accept
 from tests.harness.servers import Database
 
@@ -52,15 +51,3 @@ def test_sql_and_python_agree_on_hosts_of_ascii(connection: psycopg.Connection, 
     ).fetchone()
 
     assert row == (target.digest, target.digest)
-
-
-@pytest.mark.parametrize("url", ["https://E.com/x", "e.com/x", "http://e.com:8080/x?y#z"])
-def test_a_row_that_the_go_service_adds_later_is_found_again(
-    links: LinkTable, tables: Database, url: str
-) -> None:
-    with tables.connect() as connection:
-        connection.execute("INSERT INTO urls (id, original_url) VALUES ('gogogo', %s)", (url,))
-
-    found = links.insert("aaaaaa", accept(url, own_hosts=frozenset(), local=False), None)
-
-    assert found == ("gogogo", False)

@@ -2,14 +2,16 @@
 
 import hashlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from uuid import UUID
 
 import psycopg
 import pytest
+import yoyo
 
 from app.config import PostgresSettings, postgres_from_env
-from app.storage import schema
+from app.storage import migrator, schema
 from app.targets import accept
 from tests.harness.servers import Database
 from tests.storage import go_schema
@@ -20,6 +22,13 @@ _SHAPE = """
     FROM information_schema.columns
     WHERE table_schema = 'public' AND table_name IN ('urls', 'users')
     UNION ALL
+    SELECT 'default', table_name, column_name, column_default
+    FROM information_schema.columns
+    WHERE table_schema = 'public' AND table_name = 'urls' AND column_default IS NOT NULL
+    UNION ALL
+    SELECT 'function', proname, '', prosrc FROM pg_proc
+    WHERE pronamespace = 'public'::regnamespace AND proname <> 'uuid_generate_v4'
+    UNION ALL
     SELECT 'index', tablename, indexname, indexdef FROM pg_indexes
     WHERE tablename IN ('urls', 'users')
     UNION ALL
@@ -29,9 +38,16 @@ _SHAPE = """
 """
 
 
+# The migrations as release 1.0 had them.
+RELEASE_1_0 = Path(__file__).parent / "release_1_0"
+RELEASED = sorted(file.stem for file in RELEASE_1_0.iterdir() if file.suffix in {".sql", ".py"})
+
+
 @pytest.fixture
 def connection(empty_database: Database) -> Iterator[psycopg.Connection]:
     with empty_database.connect() as connection:
+        # Who has no name is taken for the Go service.
+        connection.execute("SET application_name = 'test'")
         yield connection
 
 
@@ -44,8 +60,15 @@ def shape(connection: psycopg.Connection) -> list[tuple[str, ...]]:
     return connection.execute(_SHAPE).fetchall()
 
 
+def migrate_as_release_1_0(settings: PostgresSettings, count: int) -> None:
+    """Apply the first `count` of its migrations, as when it was killed then."""
+    with yoyo.get_backend(migrator._uri(settings)) as backend:
+        for migration in yoyo.read_migrations(str(RELEASE_1_0))[:count]:
+            backend.apply_one(migration)
+
+
 def test_an_empty_database_gets_every_migration(settings: PostgresSettings) -> None:
-    assert schema.migrate(settings) == schema.known_migrations()
+    assert schema.migrate(settings) == schema.known_migrations() + schema.retiring_migrations()
 
 
 def test_the_second_run_changes_nothing(
@@ -65,9 +88,46 @@ def test_the_go_schema_ends_as_an_empty_database_does(
     go_schema.create(connection)
 
     schema.migrate(settings)
+    schema.retire_go_service(settings)
 
     with database.connect() as fresh:
         assert shape(connection) == shape(fresh)
+
+
+@pytest.mark.parametrize("applied", range(len(RELEASED) + 1))
+@pytest.mark.parametrize("start", [go_schema.create, lambda _: None], ids=["go", "empty"])
+def test_what_release_1_0_left_even_half_done_ends_as_an_empty_database_does(
+    settings: PostgresSettings,
+    connection: psycopg.Connection,
+    database: Database,
+    start: Callable[[psycopg.Connection], None],
+    applied: int,
+) -> None:
+    start(connection)
+    migrate_as_release_1_0(settings, applied)
+
+    schema.migrate(settings)
+    schema.retire_go_service(settings)
+
+    with database.connect() as fresh:
+        assert shape(connection) == shape(fresh)
+
+
+@pytest.mark.parametrize("start", [go_schema.create, lambda _: None], ids=["go", "empty"])
+def test_every_migration_may_run_again(
+    settings: PostgresSettings,
+    connection: psycopg.Connection,
+    start: Callable[[psycopg.Connection], None],
+) -> None:
+    # One that is killed after its last statement is not noted as applied.
+    start(connection)
+    schema.migrate(settings)
+    before = shape(connection)
+    connection.execute("DELETE FROM _yoyo_migration")
+
+    schema.migrate(settings)
+
+    assert shape(connection) == before
 
 
 def test_no_row_of_the_go_service_is_lost_or_changed(
@@ -109,7 +169,7 @@ def test_two_at_once_do_the_work_once(
 
 
 def test_it_waits_no_longer_than_told_for_another(settings: PostgresSettings) -> None:
-    with schema._sole_migration(settings, 1.0), pytest.raises(schema.MigrationTimeout):
+    with migrator.sole_migrator(settings, 1.0), pytest.raises(schema.MigrationTimeout):
         schema.migrate(settings, wait=0.0)
 
 
@@ -195,23 +255,30 @@ def test_a_row_of_the_go_service_has_the_digest_of_the_application(
     assert connection.execute("SELECT target_digest FROM urls").fetchone() == (expected,)
 
 
-def test_a_row_that_the_go_service_writes_afterwards_gets_a_digest_too(
-    settings: PostgresSettings, connection: psycopg.Connection
+@pytest.mark.parametrize("then", [schema.migrate, schema.retire_go_service])
+@pytest.mark.parametrize("url", ["HTTPS://Example.com/A", "https://Президент.рф/путь"])
+def test_a_row_that_the_go_service_writes_afterwards_gets_its_digest_from_the_next_run(
+    settings: PostgresSettings,
+    connection: psycopg.Connection,
+    then: Callable[..., list[str]],
+    url: str,
 ) -> None:
     go_schema.create(connection)
     schema.migrate(settings)
+    go_schema.add_link(connection, "after1", url, created_at="2024-01-01")
 
-    go_schema.add_link(connection, "after1", "HTTPS://Example.com/A")
+    then(settings)
 
-    expected = hashlib.sha256(b"https://example.com/A").digest()
-    assert connection.execute("SELECT target_digest FROM urls").fetchone() == (expected,)
+    expected = accept(url, own_hosts=frozenset(), local=False).digest
+    found = connection.execute("SELECT target_digest, digest_due FROM urls")
+    assert found.fetchone() == (expected, False)
 
 
 def test_a_target_longer_than_a_b_tree_takes_can_be_stored(
     settings: PostgresSettings, connection: psycopg.Connection
 ) -> None:
     go_schema.create(connection)
-    schema.migrate(settings)
+    schema.retire_go_service(settings)
 
     # Random characters, which PostgreSQL cannot compress below the limit.
     noise = "".join(hashlib.sha256(str(n).encode()).hexdigest() for n in range(120))
@@ -225,7 +292,7 @@ def test_the_same_target_may_have_a_link_for_each_owner(
 ) -> None:
     go_schema.create(connection)
     go_schema.add_link(connection, "nobody", "https://example.com/")
-    schema.migrate(settings)
+    schema.retire_go_service(settings)
 
     go_schema.add_link(connection, "owner1", "https://example.com/", UUID(int=go_schema.OWNER.int))
 

@@ -69,8 +69,7 @@ def test_an_empty_database_lacks_them_all(empty_database: Database) -> None:
             INVALID.format("urls_anonymous_target_key"),
             "index unique btree (target_digest)",
         ),
-        ("DROP TRIGGER urls_set_target_digest ON urls", "trigger urls_set_target_digest BEFORE"),
-        ("ALTER TABLE urls DISABLE TRIGGER ALL", "trigger urls_set_target_digest BEFORE"),
+        ("DROP FUNCTION shared_link", "function shared_link(character varying,bytea,uuid)"),
         ("DROP FUNCTION link_target_digest", "function link_target_digest(text) returns bytea"),
         (
             "ALTER TABLE urls DROP CONSTRAINT urls_user_id_fkey",
@@ -94,7 +93,6 @@ def test_what_is_damaged_is_named(connection: psycopg.Connection, damage: str, s
         "DROP INDEX urls_owner_newest_idx",
         "DROP INDEX urls_anonymous_target_key",
         "ALTER TABLE urls DROP CONSTRAINT urls_id_key",
-        "DROP TRIGGER urls_set_target_digest ON urls",
         "ALTER TABLE urls DROP CONSTRAINT urls_user_id_fkey",
     ],
 )

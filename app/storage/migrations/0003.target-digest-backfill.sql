@@ -10,7 +10,7 @@ BEGIN
         FROM (SELECT id FROM urls WHERE id > last_id ORDER BY id LIMIT 10000) AS batch;
         EXIT WHEN batch_end IS NULL;
         UPDATE urls SET target_digest = link_target_digest(original_url)
-        WHERE id > last_id AND id <= batch_end AND target_digest IS NULL;
+        WHERE id > last_id AND id <= batch_end AND target_digest IS NULL AND digest_due IS NOT TRUE;
         COMMIT;
         last_id := batch_end;
     END LOOP;
