@@ -128,6 +128,16 @@ _database_refusals = _Tally(
     "statement",
 )
 
+_redis_refusals = _Tally(
+    "shortener.redis.refused",
+    "{command}",
+    "Commands that Redis refused",
+    "shortener.reason",
+    "out_of_memory",
+    "read_only",
+    "other",
+)
+
 _breakers: dict[str, Callable[[], bool]] = {}
 _pool: list[Callable[[], Mapping[str, int]]] = []
 _waiting: list[Callable[[], Mapping[str, int]]] = []
@@ -181,6 +191,11 @@ def record_database_wait(awaited: str) -> None:
 def record_database_refusal(reason: str) -> None:
     """Count a refusal: the `breaker` was open, no `turn`, no `connection`, or the `statement`."""
     _database_refusals.add(reason)
+
+
+def record_redis_refusal(reason: str) -> None:
+    """Count a command that Redis refused: it is `out_of_memory`, `read_only`, or `other`."""
+    _redis_refusals.add(reason)
 
 
 def observe_breaker(system: str, is_open: Callable[[], bool]) -> None:

@@ -16,6 +16,9 @@ from telemetry import ecs
 T = TypeVar("T")
 
 PROTOCOL = "http/protobuf"
+EXPORT_INTERVAL = 30.0
+"""Seconds between two exports of metrics (specification). The windows of dashboards and rules, and
+how long a collector keeps a silent series, follow from it: tests/deploy/test_windows.py."""
 SAMPLERS = (
     "always_on",
     "always_off",
@@ -56,7 +59,7 @@ class Config:
     """Complete push URL; None: logs go to stdout alone."""
     sampler: str = "parentbased_always_on"
     sampler_ratio: float = 1.0
-    metric_interval: float = 30.0
+    metric_interval: float = EXPORT_INTERVAL
     """Seconds."""
     host: str = "localhost"
     task_arn: str | None = None
@@ -90,7 +93,10 @@ class Config:
         endpoint = read.parsed("OTEL_EXPORTER_OTLP_ENDPOINT", _base, None, "an http or https URL")
         loki = "LOKI_ENDPOINT" if read.text("LOKI_ENDPOINT") else "LOKI_URL"
         interval = read.parsed(
-            "OTEL_METRIC_EXPORT_INTERVAL", _interval, 30.0, "milliseconds from 100 to 3600000"
+            "OTEL_METRIC_EXPORT_INTERVAL",
+            _interval,
+            EXPORT_INTERVAL,
+            "milliseconds from 100 to 3600000",
         )
         config = cls(
             service_name=named.service_name,

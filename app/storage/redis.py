@@ -10,6 +10,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from app import metrics
 from app.config import RedisSettings
 from app.storage.breaker import CircuitBreaker
 from app.storage.causes import redis_cause
@@ -91,4 +92,14 @@ class Redis:
         if isinstance(error, redis.ReadOnlyError):
             # A demoted primary: let the next command find the new one by its name.
             self._connections.renew()
+        metrics.record_redis_refusal(_refusal(error))
         self._complaints.say("Redis refused a command", redis_cause(error))
+
+
+def _refusal(error: redis.RedisError) -> str:
+    """Name the kind of a refusal, as `metrics.record_redis_refusal` wants it."""
+    if isinstance(error, redis.OutOfMemoryError):
+        return "out_of_memory"
+    if isinstance(error, redis.ReadOnlyError):
+        return "read_only"
+    return "other"

@@ -26,15 +26,15 @@ SUFFIXES = {
 # Given by Prometheus and by the exporters to every series.
 COMMON_LABELS = {"job", "instance", "le"}
 WORDS = {
-    *("and", "or", "unless", "by", "without", "sum", "max", "min", "avg", "count"),
-    *("rate", "increase", "absent", "histogram_quantile", "label_values"),
+    *("and", "or", "unless", "by", "without", "on", "offset", "sum", "max", "min", "avg", "count"),
+    *("rate", "increase", "changes", "last_over_time", "max_over_time", "time", "absent"),
+    *("histogram_quantile", "label_values"),
 }
 _MATCHERS = re.compile(r"\{([^{}]*)\}")
-_GROUPING = re.compile(r"\b(?:by|without)\s*\(([^()]*)\)")
+_GROUPING = re.compile(r"\b(?:by|without|on)\s*\(([^()]*)\)")
 _STRING = re.compile(r'"[^"]*"')
-_RANGE = re.compile(r"\[[^\]]*\]")
+_RANGE = re.compile(r"\[[^\]]*\]|\boffset \w+")
 _NAME = re.compile(r"[A-Za-z_:][\w:]*")
-_THRESHOLD = re.compile(r"\s[<>]=?\s*[\d.]+(?:\s*\*\s*[\d.]+)*\s*$")
 
 
 @functools.cache
@@ -76,23 +76,31 @@ def panel_queries() -> Iterator[tuple[str, str]]:
                     yield f"{file}: {panel['title']} {target['refId']}", target["expr"]
 
 
-def alert_operands() -> Iterator[tuple[str, str]]:
-    """Yield each part of each alert that must have a value while all is well.
-
-    An alert's own expression is empty then: what it compares, or finds absent, must not be.
-    """
+def alert_expressions() -> Iterator[tuple[str, str]]:
+    """Yield each alert's name and expression."""
     for rule in rules():
         if "alert" in rule:
-            for part in re.split(r"\band\b", rule["expr"]):
-                bare = _THRESHOLD.sub("", part.strip())
-                absent = re.fullmatch(r"absent\((.*)\)", bare)
-                yield f"alert {rule['alert']}", absent[1] if absent else bare
+            yield f"alert {rule['alert']}", rule["expr"]
 
 
-def all_queries() -> list[tuple[str, str]]:
-    """Return everything that must have a value under traffic."""
+def queries() -> list[tuple[str, str]]:
+    """Return every PromQL query of panels, records and alerts, and where it stands."""
     records = [(f"rule {rule['record']}", rule["expr"]) for rule in rules() if "record" in rule]
-    return [*panel_queries(), *records, *alert_operands()]
+    return [*panel_queries(), *records, *alert_expressions()]
+
+
+def shown_in_health() -> list[tuple[str, str]]:
+    """Return what must have a value under traffic while all is well, and where it stands.
+
+    An alert's own expression is empty then: every series that it names must be there, though.
+    """
+    asked = [
+        (where, name)
+        for where, query in queries()
+        for name in sorted(names(query))
+        if where.startswith("alert ")
+    ]
+    return [*(item for item in queries() if not item[0].startswith("alert ")), *asked]
 
 
 def names(query: str) -> set[str]:

@@ -13,10 +13,10 @@ from tests.deploy.promql import (
     PROMETHEUS,
     ROOT,
     RULES,
-    all_queries,
     dashboards,
     labels,
     names,
+    queries,
     recorded,
     rules,
     series,
@@ -24,7 +24,7 @@ from tests.deploy.promql import (
 
 GRAFANA = ROOT / "docker" / "grafana"
 ALERT_TESTS = PROMETHEUS / "tests" / "alerts.yaml"
-QUERIES = all_queries()
+QUERIES = queries()
 LOKI_LABELS = {"service_name", "environment", "level"}
 
 needs_promtool = pytest.mark.skipif(
