@@ -11,8 +11,14 @@ from contextvars import ContextVar
 from time import perf_counter
 from typing import Any
 
+from telemetry.redact import redact, redact_path
+
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
-_TRACE_HEADER = re.compile(r"[A-Za-z0-9=;:._-]{1,256}")
+# Fields as AWS writes them, parted by `;` with or without spaces: Root, Self, Parent, Sampled,
+# Lineage with its `|`, and what applications add (CalledFrom=…). Possessive: nothing tried twice.
+_FIELD = r"[A-Za-z][\w-]*+=[!-:<-~]*+"
+_TRACE_HEADER = re.compile(rf"[ \t;]*+{_FIELD}(?:[ \t]*+;[ \t;]*+{_FIELD})*+[ \t;]*+", re.ASCII)
+_LONGEST_TRACE_HEADER = 1024
 _LONGEST_PATH = 2048
 
 UNTRACED_PATHS = frozenset({"/healthz", "/metrics", "/api/metrics"})
@@ -46,15 +52,21 @@ class Request:
         if not path.isascii():
             # PEP 3333: the bytes of the path, each as one Latin-1 character.
             path = path.encode("latin-1", "replace").decode("utf-8", "replace")
-        self.path: str = path[:_LONGEST_PATH]
+        self.path: str = redact_path(path)[:_LONGEST_PATH]
         self.client_ip: str = environ.get("REMOTE_ADDR", "")
         amzn = environ.get("HTTP_X_AMZN_TRACE_ID")
-        self.amzn_trace_id: str | None = amzn if amzn and _TRACE_HEADER.fullmatch(amzn) else None
+        self.amzn_trace_id: str | None = _trace_header(amzn) if amzn else None
         self.status = 0
         self.fields: Mapping[str, str] | None = None
         """What the application adds to the line, such as why it refused."""
         self.trace_id: str | None = None
         self.span_id: str | None = None
+
+
+def _trace_header(given: str) -> str | None:
+    if len(given) > _LONGEST_TRACE_HEADER or not _TRACE_HEADER.fullmatch(given):
+        return None
+    return redact(given.strip()) if "/" in given else given.strip()
 
 
 current_request: ContextVar[Request | None] = ContextVar("current_request", default=None)

@@ -14,6 +14,7 @@ from opentelemetry.util.http import sanitize_method
 
 from telemetry.context import UNTRACED_PATHS, Request
 from telemetry.middleware import REQUEST_KEY
+from telemetry.redact import redact_path
 from telemetry.server_spans import ServerSpans
 
 # The library searches the whole URL, query included: tie the pattern to the path.
@@ -80,3 +81,5 @@ def _answered(span: Span | None, _status: str, _headers: list[tuple[str, str]]) 
         attributes = getattr(span, "attributes", None) or {}
         if "url.query" in attributes:
             span.set_attribute("url.query", "***")
+        if path := attributes.get("url.path"):
+            span.set_attribute("url.path", redact_path(path))

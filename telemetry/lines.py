@@ -11,6 +11,7 @@ from opentelemetry import trace
 from pythonjsonlogger.core import BaseJsonFormatter
 
 from telemetry.context import UNTRACED_PATHS, Request, current_request
+from telemetry.escapes import escape_json
 from telemetry.redact import redact, redact_field
 
 LONGEST_LINE = 256 * 1024
@@ -104,7 +105,7 @@ class Renderer:
         self._environment = environment
         self._clock = Clock()
         self._reader = RecordReader()
-        self._encode = msgspec.json.Encoder(enc_hook=repr).encode
+        self._encode = msgspec.json.Encoder(enc_hook=_shown).encode
 
     def record(self, record: logging.LogRecord) -> Line:
         """Render what was logged, with the ids of the request it was logged in."""
@@ -155,7 +156,10 @@ class Renderer:
                 {_plain(str(name)): _plain(value) for name, value in fields.items()}
             )
         if len(json) > LONGEST_LINE:
-            json = self._encode(_shortened(fields))
+            json = self._encode(_shortened(fields, LONGEST_LINE // 8))
+        json = escape_json(json)
+        if len(json) > LONGEST_LINE:
+            json = escape_json(self._encode(_shortened(fields, LONGEST_LINE // 16)))
         return Line(
             json, level, fields.get("trace_id"), fields.get("span_id"), fields.get("request_id")
         )
@@ -174,20 +178,26 @@ def _add_request(fields: dict[str, Any], request: Request) -> None:
         fields["amzn_trace_id"] = request.amzn_trace_id
 
 
+def _shown(value: Any) -> str:
+    return redact(repr(value))
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, (int, float, bool)) or value is None:
         return value
     try:
-        text = value if isinstance(value, str) else repr(value)
+        text = value if isinstance(value, str) else _shown(value)
     except Exception:  # noqa: BLE001  # a broken __repr__ must not lose the line
         text = f"<{type(value).__name__}>"
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def _shortened(fields: dict[str, Any]) -> dict[str, Any]:
-    """Cut each long field and mark the line; keep at most so many fields that it fits."""
+def _shortened(fields: dict[str, Any], room: int) -> dict[str, Any]:
+    """Cut each long field and mark the line; keep fields for `room` characters in all.
+
+    In JSON a character may take six bytes, and twelve once it is escaped.
+    """
     kept: dict[str, Any] = {}
-    room = LONGEST_LINE // 8  # a character may take six bytes in JSON
     for name, value in fields.items():
         plain = _plain(value)
         if isinstance(plain, str):

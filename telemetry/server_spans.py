@@ -26,6 +26,7 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from opentelemetry.util.http import detect_synthetic_user_agent, sanitize_method
 
 from telemetry.context import Request
+from telemetry.redact import redact_path
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -265,7 +266,7 @@ def _attributes(environ: WSGIEnvironment, method: str) -> Attributes:
         attributes["server.port"] = int(port)
     if get("RAW_URI") or get("REQUEST_URI"):
         if path := get("PATH_INFO"):
-            attributes["url.path"] = path
+            attributes["url.path"] = redact_path(path)
         if get("QUERY_STRING"):
             attributes["url.query"] = _MASK  # it may be anybody's secret
     if version := get("SERVER_PROTOCOL", "").upper().removeprefix("HTTP/"):

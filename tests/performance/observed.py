@@ -64,6 +64,10 @@ REQUESTS: dict[str, dict[str, str | None]] = {
     "OPTIONS": {"PATH_INFO": "/items/abc", "REQUEST_METHOD": "OPTIONS"},
     "a query": {"PATH_INFO": "/items/abc", "QUERY_STRING": "key=s3cret"},
     "no route": {"PATH_INFO": "/nope/x"},
+    "somebody's URL": {"PATH_INFO": "/items/https:/u:s3cret@e.com"},
+    "somebody's URL, encoded twice": {
+        "PATH_INFO": "/items/https%3A%2F%2Fu%3As3cret%40e.com%3Fs3cret",
+    },
     "method not allowed": {"PATH_INFO": "/items/abc", "REQUEST_METHOD": "DELETE"},
     "unknown method": {"PATH_INFO": "/items/abc", "REQUEST_METHOD": "BREW"},
     "method in small letters": {"PATH_INFO": "/items/abc", "REQUEST_METHOD": "get"},

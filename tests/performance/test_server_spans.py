@@ -54,6 +54,19 @@ def test_there_is_no_other_metric(recorded: dict[str, Recorded]) -> None:
     assert set(recorded["ours"]["metrics"]) == set(recorded["stock"]["metrics"])
 
 
+def test_nothing_shows_what_somebody_put_into_the_path(recorded: dict[str, Recorded]) -> None:
+    for name in REQUESTS:
+        if name.startswith("somebody's URL"):
+            spans = [recorded[variant]["requests"][name]["spans"] for variant in recorded]
+            assert "s3cret" not in json.dumps(spans)
+            assert all(
+                span["attributes"]["url.path"].startswith("/items/https:/")
+                for each in spans
+                for span in each
+                if span["kind"] == "SERVER"
+            )
+
+
 def test_the_comparison_sees_something(recorded: dict[str, Recorded]) -> None:
     requests = recorded["ours"]["requests"]
 

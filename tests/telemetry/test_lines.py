@@ -3,6 +3,7 @@
 import json
 import logging
 import sys
+import unicodedata
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetry.context import Request
+from telemetry.context import Request, current_request
 from telemetry.lines import LONGEST_LINE, Clock, Renderer, level_of
 
 RENDERER = Renderer("shortener", "test")
@@ -97,6 +98,65 @@ def test_a_line_over_256_kib_is_cut_and_marked(text: str) -> None:
     assert json.loads(line)["truncated"] is True
 
 
+def obeyed() -> list[str]:
+    """Return what terminals and editors obey or hide: controls, formats, ends of lines."""
+    return [
+        character
+        for character in map(chr, range(sys.maxunicode + 1))
+        if unicodedata.category(character) in {"Cc", "Cf", "Zl", "Zp"}
+    ]
+
+
+def test_nothing_that_a_terminal_obeys_is_printed_as_it_is() -> None:
+    line = RENDERER.record(record("".join(obeyed()))).json.decode()
+
+    assert [repr(character) for character in obeyed() if character in line] == []
+    assert json.loads(line)["msg"] == "".join(obeyed())
+
+
+@pytest.mark.parametrize("character", ["\x1b", "\x7f", "\x85", "\x9b", "\u202e", "\u2028", "\ufeff",
+                                       "\u2066", "\U000e0041", "\ud800"], ids=ascii)  # fmt: skip
+def test_wherever_it_comes_from(character: str) -> None:
+    class Shown:
+        def __repr__(self) -> str:
+            return f"<{character}>"
+
+    extras = {
+        "text": f"a{character}b",
+        f"name{character}": 1,
+        "deep": [{"x": character}],
+        "o": Shown(),
+    }
+    made = record("%s", **extras)
+    made.args, made.name = (f"a{character}b",), f"logger{character}"
+    made.exc_info = (ValueError, ValueError(f"{character}"), None)
+    made.stack_info = f"stack{character}"
+    path = f"/{character}".encode("utf-8", "replace").decode("latin-1")
+    request = Request(
+        {"PATH_INFO": path, "REQUEST_METHOD": f"G{character}", "REMOTE_ADDR": character}
+    )
+    request.fields = {"reason": character}
+
+    current_request.set(request)
+    try:
+        lines = [RENDERER.record(made).json, RENDERER.completed(request, 1.0).json]
+    finally:
+        current_request.set(None)
+
+    for line in lines:
+        assert character.encode("utf-8", "surrogatepass") not in line
+        assert line.decode().isprintable() or line.isascii()
+        assert json.loads(line)
+
+
+def test_a_line_of_such_characters_is_cut_to_size_too() -> None:
+    text = "\U000e0041" * (LONGEST_LINE // 10)  # four bytes each, and twelve when they are escaped
+    line = RENDERER.record(record(text, more=text)).json
+
+    assert len(line) <= LONGEST_LINE
+    assert json.loads(line)["truncated"] is True
+
+
 def test_request_completed_has_the_fields_and_types_of_the_specification() -> None:
     request = Request(
         {
@@ -147,6 +207,39 @@ def test_a_request_id_that_does_not_match_is_replaced(given_id: str) -> None:
     request = Request(environ)
     assert request.request_id != given_id
     assert environ["HTTP_X_REQUEST_ID"] == request.request_id
+
+
+ROOT = "Root=1-5759e988-bd862e3fe1be46a994272793"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        ROOT,
+        f"{ROOT};Parent=53995c3f42cd8ad8;Sampled=1",
+        f"{ROOT}; Parent=53995c3f42cd8ad8; Sampled=0",
+        f"{ROOT};Sampled=?",
+        f"{ROOT};Sampled=1;",
+        f"Self=1-67891234-12456789abcdef012345678;{ROOT}",
+        f"{ROOT};CalledFrom=app/1.2 (x)".replace(" (x)", "(x)"),
+        f"{ROOT};Parent=53995c3f42cd8ad8;Sampled=0;Lineage=a87bd80c:1|68fd508a:5|c512fbe3:2",
+        "Lineage=a87bd80c:1|68fd508a:5",
+        f"{ROOT},{ROOT}",
+        f"Root=1-{'a' * 700}",
+    ],
+)
+def test_every_form_of_a_trace_header_of_aws_is_kept(header: str) -> None:
+    assert Request({"HTTP_X_AMZN_TRACE_ID": f" {header} "}).amzn_trace_id == header
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["", " ", "x", "=", "; x", "Root", "Root=\x80", "Root=1\nx", "Root=\u202e", "R\xe9=1",
+     f"Root={'a' * 1100}", "a=;  " * 100 + "!"],
+    ids=ascii,
+)  # fmt: skip
+def test_anything_else_is_no_trace_header(header: str) -> None:
+    assert Request({"HTTP_X_AMZN_TRACE_ID": header}).amzn_trace_id is None
 
 
 def test_a_path_is_the_text_of_its_bytes() -> None:
