@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from email_validator import EmailNotValidError, validate_email
+import contextlib
+
+from email_validator import EmailNotValidError, ValidatedEmail, validate_email
 
 from app import metrics, passwords
 from app.model.accounts import User
@@ -35,7 +37,9 @@ class Accounts:
         _check_password(password)
         name = _checked_username(username)
         try:
-            user = self._table.insert(name, address, self._passwords.hash(password))
+            user = self._table.insert(
+                name, address, self._passwords.hash(password), also=_spellings(email)
+            )
         except ServiceError:
             metrics.record_account("refused")
             raise
@@ -50,9 +54,8 @@ class Accounts:
         """
         if not email or not password:
             raise InvalidPayload("email and password are needed")
-        known = None
-        if len(email) <= LONGEST_EMAIL and email.isprintable():
-            known = self._table.credentials(_as_signed_up(email))
+        spellings = _spellings(email)
+        known = self._table.credentials(*spellings) if spellings else None
         if len(password) > passwords.LONGEST:
             # As costly as any other wrong password, but never as costly as the client likes.
             password, known = password[: passwords.LONGEST], None
@@ -68,17 +71,37 @@ def _checked_email(email: str) -> str:
     if len(email) > LONGEST_EMAIL:
         raise InvalidPayload(f"an email address has at most {LONGEST_EMAIL} characters")
     try:
-        return validate_email(email.strip(), check_deliverability=False).normalized
+        return _read(email).normalized
     except EmailNotValidError:
         raise InvalidPayload("this is not a valid email address") from None
 
 
-def _as_signed_up(email: str) -> str:
-    """Return the spelling that signup stored; accounts of before may have an odd address."""
+def _read(email: str) -> ValidatedEmail:
+    return validate_email(email.strip(), check_deliverability=False)
+
+
+def _spellings(email: str) -> list[str]:
+    """Return what an account may have stored for an address, what was typed first.
+
+    Signup stores the normal form. The service before stored what was typed, which may be punycode,
+    a decomposed accent, spaces around, or no address at all by the rules of today.
+    """
+    if "\0" in email or not _is_encodable(email):
+        return []  # PostgreSQL stores neither
+    spellings = [email, email.strip()]
+    if len(email) <= LONGEST_EMAIL:
+        with contextlib.suppress(EmailNotValidError):
+            read = _read(email)
+            spellings += [read.normalized, f"{read.local_part}@{read.ascii_domain}"]
+    return list(dict.fromkeys(spellings))
+
+
+def _is_encodable(text: str) -> bool:
     try:
-        return _checked_email(email)
-    except InvalidPayload:
-        return email.strip()
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _check_password(password: str) -> None:

@@ -14,7 +14,7 @@ from bench.links import code, fill, owner, target
 from tests.harness.servers import Database, Databases
 
 LINKS = 60_000
-OWNERS = 600
+OWNERS = 3_000
 BUSY_OWNER = owner(0)
 TARGET: dict[str, object] = {
     "code": "aB3xY9",
@@ -32,8 +32,16 @@ STATEMENTS: dict[str, tuple[Statement, dict[str, object]]] = {
     "create, owned": (links._INSERT_OWNED, {**TARGET, "owner": owner(3)}),
     "list": (links._SELECT_OWNED, {**LIST, "owner": owner(3)}),
     "list, many links": (links._SELECT_OWNED, {**LIST, "owner": BUSY_OWNER}),
-    "log in": (users._SELECT_CREDENTIALS, {"email": "User-3@example.com"}),
-    "sign up": (users._INSERT, {"username": "a", "email": "a@e.com", "password_hash": "x"}),
+    "log in": (users._SELECT_CREDENTIALS, users._spelled(["User-3@example.com", "b@e.com"])),
+    "sign up": (
+        users._INSERT,
+        {
+            "username": "a",
+            "email": "a@e.com",
+            "password_hash": "x",
+            **users._spelled(["a@e.com"]),
+        },
+    ),
     "address taken": (users._EMAIL_TAKEN, {"email": "User-3@example.com"}),
 }
 

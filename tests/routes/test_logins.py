@@ -99,14 +99,84 @@ def test_an_unknown_address_takes_as_long_as_a_wrong_password(
     assert 0.7 < known / unknown < 1.4
 
 
-def test_a_user_of_the_go_service_logs_in(
-    client: FlaskClient, email: str, module_database: Database
+def add_user_of_the_go_service(
+    database: Database, address: str, password: str = "old password", *, ambiguous: bool = False
 ) -> None:
-    stored = bcrypt.hashpw(b"old password", bcrypt.gensalt(4, prefix=b"2a")).decode()
-    with module_database.connect() as connection:
+    stored = bcrypt.hashpw(password.encode(), bcrypt.gensalt(4, prefix=b"2a")).decode()
+    with database.connect() as connection:
         connection.execute(
-            "INSERT INTO users (email, password_hash) VALUES (%s, %s)", (email, stored)
+            "INSERT INTO users (email, password_hash, email_ambiguous) VALUES (%s, %s, %s)",
+            (address, stored, ambiguous),
         )
 
-    assert log_in(client, email, "old password")[0] == 200
-    assert log_in(client, email, "old passwore")[0] == 401
+
+# What its check of addresses let in, and ours stores otherwise or not at all.
+ODD = [
+    "{}@example.org",
+    "{}@xn--bcher-kva.example",
+    "{}@bücher.example",
+    "{}@Example.ORG",
+    "e\u0301{}@example.org",
+    "{}@bu\u0308cher.example",
+    " {}@example.org ",
+    "{}@example.org\n",
+    "\u00a0{}@example.org",
+    "{}..dots@example.org",
+    "{}@localhost",
+    "{}@-example.org",
+    "x" * 300 + "{}@example.org",
+]
+
+
+@pytest.mark.parametrize("address", ODD)
+def test_a_user_of_the_go_service_logs_in(
+    client: FlaskClient, email: str, module_database: Database, address: str
+) -> None:
+    typed = address.format(email.partition("@")[0])
+    add_user_of_the_go_service(module_database, typed)
+
+    assert log_in(client, typed, "old password")[0] == 200
+    assert log_in(client, typed, "old passwore")[0] == 401
+
+
+def test_of_two_that_differ_in_the_case_of_the_domain_each_logs_in(
+    client: FlaskClient, email: str, module_database: Database
+) -> None:
+    name = email.partition("@")[0]
+    add_user_of_the_go_service(module_database, f"{name}@example.org", "the first one")
+    add_user_of_the_go_service(
+        module_database, f"{name}@Example.ORG", "the second one", ambiguous=True
+    )
+
+    assert log_in(client, f"{name}@example.org", "the first one")[0] == 200
+    assert log_in(client, f"{name}@Example.ORG", "the second one")[0] == 200
+    assert log_in(client, f"{name}@Example.ORG", "the first one")[0] == 401
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ("{}@xn--bcher-kva.example", "{}@bücher.example"),
+        ("{}@bücher.example", "{}@xn--bcher-kva.example"),
+        ("{}@Example.ORG", "{}@example.org"),
+        (" {}@example.org", " {}@example.org"),
+    ],
+)
+def test_no_second_account_is_made_for_an_address_in_another_spelling(
+    client: FlaskClient, email: str, module_database: Database, theirs: str, ours: str
+) -> None:
+    name = email.partition("@")[0]
+    add_user_of_the_go_service(module_database, theirs.format(name))
+
+    status, body = sign_up(client, email=ours.format(name), password="secret1")
+
+    assert (status, body["code"]) == (409, "EMAIL_EXISTS")
+
+
+def test_an_old_account_in_punycode_is_found_by_the_name_people_write(
+    client: FlaskClient, email: str, module_database: Database
+) -> None:
+    name = email.partition("@")[0]
+    add_user_of_the_go_service(module_database, f"{name}@xn--bcher-kva.example")
+
+    assert log_in(client, f"{name}@bücher.example", "old password")[0] == 200
