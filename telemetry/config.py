@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from telemetry import ecs
+from telemetry import ecs, otel_environment
+from telemetry.redact import redact
 
 T = TypeVar("T")
 
@@ -115,8 +116,9 @@ class Config:
             cluster_name=read.text("AWS_ECS_CLUSTER_NAME"),
             metadata_uri=read.text("ECS_CONTAINER_METADATA_URI_V4"),
         )
-        if read.mistakes:
-            raise ConfigError(read.mistakes)
+        mistakes = [*read.mistakes, *otel_environment.mistakes(variables)]
+        if mistakes:
+            raise ConfigError(mistakes)
         return config
 
     @classmethod
@@ -162,10 +164,7 @@ class _Reader:
         self.mistakes: list[str] = []
 
     def text(self, name: str) -> str | None:
-        value = self._variables.get(name, "").strip()
-        if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
-            value = value[1:-1].strip()
-        return value or None
+        return otel_environment.unwrapped(self._variables, name)
 
     def parsed(self, name: str, parse: Callable[[str], T], default: T, allowed: str) -> T:
         value = self.text(name)
@@ -175,7 +174,7 @@ class _Reader:
             return parse(value)
         except ValueError:
             # A URL may carry credentials.
-            shown = "a value with credentials" if "@" in value else repr(value[:80])
+            shown = "a value with credentials" if "@" in value else repr(redact(value)[:80])
             self.mistakes.append(f"{name}: held {shown}; allowed: {allowed}")
             return default
 

@@ -8,6 +8,7 @@ import os
 import time
 from typing import TYPE_CHECKING
 
+from telemetry import otel_environment
 from telemetry.config import Config
 from telemetry.logs import LogPipeline, install
 from telemetry.middleware import Observe, unobserved
@@ -29,6 +30,7 @@ def prepare(config: Config) -> Config:
     Call it in the master before it forks; it starts no thread. Return the completed config. Called
     again with that, it asks again what was not answered, for the workers that are still to come.
     """
+    otel_environment.unwrap(os.environ)  # some are read while the SDK is imported
     # What cannot be imported is told by the worker that needs it.
     with contextlib.suppress(Exception):
         for module in OTEL_MODULES if config.uses_otel else ():
@@ -44,6 +46,7 @@ def start(config: Config, slot: int = 0) -> None:
     """
     global _worker  # noqa: PLW0603  # one process, one telemetry
     if _worker is None:
+        otel_environment.unwrap(os.environ)
         _worker = WorkerTelemetry(config, slot)
 
 

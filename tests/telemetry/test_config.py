@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from opentelemetry.util.re import parse_env_headers
 
 from local.ports import free_port
-from telemetry import Config, ConfigError, ecs
+from telemetry import Config, ConfigError, ecs, otel_environment
 from tests.harness.room import MACHINE
 from tests.harness.sinks import Fault, Sink
 
@@ -72,6 +73,100 @@ def test_a_mistake_names_the_variable_what_it_held_and_what_is_allowed(
         Config.from_env({name: value})
     (mistake,) = caught.value.mistakes
     assert mistake.startswith(f"{name}: held '{value}'; allowed: ")
+
+
+def regular(*names: str) -> list[tuple[str, str]]:
+    return [(name, value) for name in names for value in ("[", "a,(b", "*", "x(?P<a")]
+
+
+WRONG = [
+    *regular(
+        "OTEL_PYTHON_FLASK_EXCLUDED_URLS",
+        "OTEL_PYTHON_EXCLUDED_URLS",
+        "OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SERVER_REQUEST",
+        "OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SERVER_RESPONSE",
+        "OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SANITIZE_FIELDS",
+    ),
+    *((f"OTEL_{name}_LIMIT", value) for value in ("many", "-1", "1.5", "1_000", "\u0661")
+      for name in ("ATTRIBUTE_COUNT", "ATTRIBUTE_VALUE_LENGTH", "EVENT_ATTRIBUTE_COUNT",
+                   "LINK_ATTRIBUTE_COUNT", "SPAN_ATTRIBUTE_COUNT", "SPAN_ATTRIBUTE_VALUE_LENGTH",
+                   "SPAN_EVENT_COUNT", "SPAN_LINK_COUNT")),
+    *((f"OTEL_BSP_{name}", "soon") for name in ("SCHEDULE_DELAY", "EXPORT_TIMEOUT",
+                                               "MAX_QUEUE_SIZE", "MAX_EXPORT_BATCH_SIZE")),
+    *((f"OTEL_EXPORTER_OTLP_{name}", value) for value in ("soon", "-1", "inf", "nan")
+      for name in ("TIMEOUT", "TRACES_TIMEOUT", "METRICS_TIMEOUT")),
+    ("OTEL_METRIC_EXPORT_TIMEOUT", "x"),
+    ("OTEL_SDK_DISABLED", "perhaps"),
+    ("OTEL_METRICS_EXEMPLAR_FILTER", "sometimes"),
+    ("OTEL_EXPORTER_OTLP_COMPRESSION", "zip"),
+    ("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "zip"),
+    ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "grpc"),
+    ("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "rising"),
+    ("OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION", "none"),
+    ("OTEL_PROPAGATORS", "tracecontext,pigeon"),
+    ("OTEL_EXPERIMENTAL_RESOURCE_DETECTORS", "nose"),
+    *((name, value)
+      for name in ("OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS",
+                   "OTEL_EXPORTER_OTLP_METRICS_HEADERS")
+      for value in ("s3cret", "api-key: s3cret", "=s3cret", "a=1,s3cret", "api key=s3cret",
+                    'a="s3cret"x', "a=s3cret;b=c", "a=s3cr\u00e9t", "a=s3cret%0d%0ax: y",
+                    "a=%E2%82%ACs3cret", "a=\x7fs3cret")),
+    *(("OTEL_RESOURCE_ATTRIBUTES", value) for value in ("s3cret", "a=b,s3cret", "=s3cret")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "value"), WRONG, ids=ascii)
+def test_what_the_sdk_would_stumble_over_is_named_and_its_value_is_not_shown(
+    name: str, value: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Config.from_env({name: f'"{value}"' if '"' not in value else value})
+    (mistake,) = caught.value.mistakes
+    assert mistake.startswith(f"{name}: held a value that is not shown; allowed: ")
+    assert "s3cret" not in mistake
+
+
+RIGHT = {
+    "OTEL_PYTHON_FLASK_EXCLUDED_URLS": "^/status, health.*$,",
+    "OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SERVER_REQUEST": "Accept.*,X-.*",
+    "OTEL_ATTRIBUTE_COUNT_LIMIT": "128",
+    "OTEL_SPAN_EVENT_COUNT_LIMIT": "0",
+    "OTEL_BSP_SCHEDULE_DELAY": " 5000 ",
+    "OTEL_EXPORTER_OTLP_TIMEOUT": "'2.5'",
+    "OTEL_METRIC_EXPORT_TIMEOUT": "1e4",
+    "OTEL_EXPORTER_OTLP_COMPRESSION": "GZIP",
+    "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL": "http/protobuf",
+    "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE": "LowMemory",
+    "OTEL_PROPAGATORS": "tracecontext, baggage",
+    "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS": "process,host",
+    "OTEL_EXPORTER_OTLP_HEADERS": "Authorization=Basic%20dTpw, x-api-key = a=b== ,x=Bearer y,",
+    "OTEL_RESOURCE_ATTRIBUTES": "service.namespace=links,team=a%20b,note=",
+    "OTEL_SDK_DISABLED": "False",
+    "OTEL_SEMCONV_STABILITY_OPT_IN": "http/dup",
+}
+
+
+def test_what_the_sdk_understands_is_no_mistake() -> None:
+    assert Config.from_env(RIGHT).service_name == "go-backend"
+    assert Config.from_env(dict.fromkeys(dict(WRONG), " ")).service_name == "go-backend"
+
+
+def test_the_libraries_find_what_we_read() -> None:
+    environment = {"OTEL_BSP_SCHEDULE_DELAY": ' "5000" ', "OTEL_SDK_DISABLED": "''", "PORT": " 80 "}
+    otel_environment.unwrap(environment)
+    assert environment == {"OTEL_BSP_SCHEDULE_DELAY": "5000", "PORT": " 80 "}
+
+
+@pytest.mark.parametrize(
+    ("given", "taken"),
+    [(value, parse_env_headers(value, liberal=True)) for value in
+     ("a=b", "a=b,c=d", "A-b=%41=", " a = b c , d= ", "a=;", "a", "a:b", 'a="b"', "a b=c", "=a",
+      "")],
+)  # fmt: skip
+def test_headers_are_taken_as_the_library_takes_them(given: str, taken: dict[str, str]) -> None:
+    parts = [part for part in given.split(",") if part.strip()]
+    found = list(otel_environment.mistakes({"OTEL_EXPORTER_OTLP_HEADERS": given}))
+    assert (found == []) == (len(taken) == len(parts))
 
 
 def test_all_mistakes_come_at_once_and_no_credential_is_shown() -> None:

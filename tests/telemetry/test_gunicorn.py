@@ -35,11 +35,20 @@ def gunicorn(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
 
 
 def test_all_mistakes_are_told_at_once_without_a_traceback() -> None:
-    ended = gunicorn({"ENV": "local", "PORT": "x", "LOG_LEVEL": "y", "LOKI_ENDPOINT": "z"})
+    otel = {
+        "OTEL_PYTHON_FLASK_EXCLUDED_URLS": "[",
+        "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT": "many",
+        "OTEL_EXPORTER_OTLP_HEADERS": "s3cret",
+        "OTEL_PROPAGATORS": "pigeon",
+        "OTEL_RESOURCE_ATTRIBUTES": "s3cret",
+    }
+    wrong = {"PORT": "x", "LOG_LEVEL": "y", "LOKI_ENDPOINT": "z", **otel}
+    ended = gunicorn({"ENV": "local", **wrong})
     assert ended.returncode == 3
     names = [line.split(":")[0] for line in ended.stderr.splitlines()]
-    assert {"PORT", "LOG_LEVEL", "LOKI_ENDPOINT", "POSTGRES_HOST", "JWT_SECRET"} <= set(names)
+    assert {*wrong, "POSTGRES_HOST", "JWT_SECRET"} <= set(names)
     assert len(names) == len(set(names))
+    assert "s3cret" not in ended.stderr + ended.stdout
     assert "Traceback" not in ended.stderr + ended.stdout
     assert all(json.loads(line) for line in ended.stdout.splitlines())
 

@@ -1,6 +1,7 @@
 """/healthz tells the truth from kept state; without endpoints there is nothing to tell."""
 
 import time
+from pathlib import Path
 
 from flask import Flask
 
@@ -87,9 +88,13 @@ def test_without_endpoints_there_is_no_thread_and_still_the_log(
 
 
 def test_telemetry_that_cannot_start_does_not_take_the_service_along(
-    start_observed: StartObserved,
+    start_observed: StartObserved, tmp_path: Path
 ) -> None:
-    service = start_observed({"OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT": "many"})
+    (tmp_path / "sitecustomize.py").write_text(
+        "from opentelemetry.sdk.trace import TracerProvider\n"
+        "TracerProvider.__init__ = None  # broken on purpose\n"
+    )
+    service = start_observed({"PYTHONPATH": str(tmp_path)})
     assert service.client.get(service.url + "/hello").text == "hello"
     health = await_health(service, status="degraded", otel_tracing=True)
     assert not health["otel_tracing_works"]
