@@ -1,6 +1,6 @@
 """What Prometheus is shown under each fault, and which alerts may be on then: these and no other.
 
-Two tasks of one worker each, under everyday traffic for an hour and a half; in between a fault
+Two tasks of one worker each, under everyday traffic for an hour; in between a fault
 lasts for twenty minutes. Only what the fault changes is written down for each.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 STEP = 30
 """Seconds between two exports, and two values."""
-BEGINS, ENDS, LENGTH = 40, 80, 171
+BEGINS, ENDS, LENGTH = 20, 60, 131
 """Of the fault and of the whole, in steps."""
 WORKERS = ("task-a-0", "task-b-0")
 GONE = "_"
