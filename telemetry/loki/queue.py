@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import deque
 
 from telemetry.lines import Line
+from telemetry.loki.timestamps import Timestamps
 
 BATCH_LINES = 1000
 BATCH_BYTES = 1 << 20
 QUEUE_LINES = 20_000
 QUEUE_BYTES = 16 << 20
-_SLOTS = 100
 
 
 class LineQueue:
@@ -21,7 +20,7 @@ class LineQueue:
     def __init__(
         self, slot: int = 0, max_lines: int = QUEUE_LINES, max_bytes: int = QUEUE_BYTES
     ) -> None:
-        self._slot = slot % _SLOTS
+        self._slot = slot
         self._max_lines = max_lines
         self._max_bytes = max_bytes
         self.dropped = 0
@@ -35,7 +34,7 @@ class LineQueue:
         self._bytes = 0
         self._inside = False
         self._interrupting: deque[Line] = deque()
-        self._last_timestamp = 0
+        self._timestamps = Timestamps(self._slot)
 
     def __len__(self) -> int:
         return len(self._lines) + len(self._interrupting)
@@ -58,21 +57,12 @@ class LineQueue:
         if len(self._lines) >= self._max_lines or self._bytes + size > self._max_bytes:
             self.dropped += 1
             return False
-        line.timestamp = self._next_timestamp()
+        line.timestamp = self._timestamps.next()
         self._lines.append(line)
         self._bytes += size
         if self.full_batch:
             self._batch_ready.set()
         return True
-
-    def _next_timestamp(self) -> int:
-        # Rising, never twice the same; the last two digits keep workers of one stream apart.
-        now = time.time_ns()
-        now += self._slot - now % _SLOTS
-        if now <= self._last_timestamp:
-            now = self._last_timestamp + _SLOTS
-        self._last_timestamp = now
-        return now
 
     @property
     def full_batch(self) -> bool:

@@ -10,6 +10,7 @@ import struct
 import subprocess
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import psutil
@@ -21,11 +22,13 @@ from tests.faults.load import Load, mistaken
 from tests.harness.room import MACHINE
 from tests.harness.servers import Database, Valkey
 from tests.harness.sinks import eventually
-from tests.harness.sinks_loki import COMPLETED, LokiSink
+from tests.harness.sinks_loki import COMPLETED, Entry, LokiSink
 
 CLIENTS = 4
 COMPILER = shutil.which("cc")
 STEPPING_CLOCK = Path(__file__).with_name("stepping_clock.c")
+STEPS = (3600, -3600, 0)
+"""Seconds by which the clock is wrong, one after the other."""
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +132,7 @@ def test_the_clock_steps_by_an_hour_and_back(
     token = service.client.post(f"{service.url}/api/signup", json=account).json()["token"]
     with Load(service.url, 2, pause=0.005) as load:
         load.await_good(50)
-        for step in (3600, -3600, 0):
+        for step in STEPS:
             with clock.open("r+b") as file:
                 file.write(struct.pack("=q", step))
             seen = len(service.records)
@@ -147,12 +150,15 @@ def test_the_clock_steps_by_an_hour_and_back(
     assert mine.status_code == 200
     assert service.workers == workers
     service.stop()
-    # Loki refuses what is out of order in a stream; each worker has a stream's tail to itself.
-    for slot in range(2):
-        ours = [entry.timestamp for entry in loki.entries if entry.timestamp % 100 == slot]
-        by_stream: dict[object, list[int]] = {}
-        for entry in loki.entries:
-            if entry.timestamp % 100 == slot:
-                by_stream.setdefault(entry.labels, []).append(entry.timestamp)
-        assert ours
-        assert all(times == sorted(set(times)) for times in by_stream.values())
+    # Loki refuses what is ten minutes ahead; what is out of order it takes.
+    off = [entry for entry in loki.entries if abs(entry.timestamp / 1e9 - written(entry)) > 5]
+    assert len(off) <= len(STEPS) * 4, "more than the lines that a step came in the middle of"
+    by_stream: dict[object, list[int]] = {}
+    for entry in loki.entries:
+        by_stream.setdefault(entry.labels, []).append(entry.timestamp)
+    assert all(len(times) == len(set(times)) for times in by_stream.values())
+
+
+def written(entry: Entry) -> float:
+    """Return when a line says that it was written, in seconds since the epoch."""
+    return datetime.fromisoformat(entry.record["ts"]).timestamp()
