@@ -146,6 +146,14 @@ def _alarm(properties: Properties) -> Made:
     return properties["AlarmName"], {}
 
 
+def _metric_filter(properties: Properties) -> Made:
+    wanted = camel(properties)
+    (transformation,) = wanted["metricTransformations"]
+    transformation["defaultValue"] = float(transformation["defaultValue"])
+    client("logs").put_metric_filter(filterName="made-up", **wanted)
+    return "made-up", {}
+
+
 def _composite_alarm(properties: Properties) -> Made:
     # The fake does not know these; the service's own model checks what would be sent.
     model = client("cloudwatch").meta.service_model.operation_model("PutCompositeAlarm")
@@ -191,6 +199,7 @@ CREATE: Mapping[str, Callable[[Properties], Made]] = {
     "AWS::ElasticLoadBalancingV2::TargetGroup": _target_group,
     "AWS::IAM::Role": _role,
     "AWS::Logs::LogGroup": _log_group,
+    "AWS::Logs::MetricFilter": _metric_filter,
     "AWS::SNS::Subscription": _subscription,
     "AWS::SNS::Topic": _topic,
     "AWS::SecretsManager::Secret": _secret,
