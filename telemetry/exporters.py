@@ -19,6 +19,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, Spa
 
 from telemetry.context import muted
 from telemetry.farewell import farewell
+from telemetry.peers import Peer
 from telemetry.signals import Signal
 
 TIMEOUT = 2.0
@@ -32,13 +33,20 @@ DELAY = 5000
 class _Session(requests.Session):
     """Takes a redirect for a failure (the exporter does not) and reads partial success."""
 
-    def __init__(self) -> None:
+    def __init__(self, peer: Peer) -> None:
         super().__init__()
+        self._peer = peer
         self.rejected = 0
 
     def request(self, *args: Any, **kwargs: Any) -> requests.Response:
-        response = super().request(*args, **kwargs)
         self.rejected = 0
+        try:
+            response = super().request(*args, **kwargs)
+        except Exception as error:
+            self._peer.failed(error)
+            raise
+        if not 200 <= response.status_code < 300:
+            self._peer.answered(response.status_code)
         if response.is_redirect or 300 <= response.status_code < 400:
             response.status_code = requests.codes.misdirected_request
         elif response.ok and response.content:
@@ -62,7 +70,8 @@ class AccountedSpanExporter(SpanExporter):
     """Exports spans and tells the signal what came of it; its log lines are not exported."""
 
     def __init__(self, endpoint: str, signal: Signal) -> None:
-        self._session = _Session()
+        self.peer = Peer(endpoint)
+        self._session = _Session(self.peer)
         self._exporter = OTLPSpanExporter(endpoint, session=self._session, timeout=TIMEOUT)
         self._signal = signal
 
@@ -121,7 +130,8 @@ class AccountedMetricExporter(MetricExporter):
 
     def __init__(self, endpoint: str, signal: Signal) -> None:
         super().__init__()
-        self._session = _Session()
+        self.peer = Peer(endpoint)
+        self._session = _Session(self.peer)
         self._exporter = OTLPMetricExporter(endpoint, session=self._session, timeout=TIMEOUT)
         self._preferred_temporality = self._exporter._preferred_temporality  # noqa: SLF001
         self._preferred_aggregation = self._exporter._preferred_aggregation  # noqa: SLF001

@@ -120,11 +120,11 @@ class Metering:
         self.signal = Signal("metrics")
         readers: list[MetricReader] = []
         self.reader: PeriodicExportingMetricReader | None = None
-        self._exporter: AccountedMetricExporter | None = None
+        self.exporter: AccountedMetricExporter | None = None
         if endpoint is not None:
-            self._exporter = AccountedMetricExporter(endpoint, self.signal)
+            self.exporter = AccountedMetricExporter(endpoint, self.signal)
             self.reader = PeriodicExportingMetricReader(
-                self._exporter,
+                self.exporter,
                 export_interval_millis=config.metric_interval * 1000,
             )
             readers.append(self.reader)
@@ -144,8 +144,8 @@ class Metering:
 
     def end(self) -> None:
         """Export for the last time and stop; what is a state is exported as 0."""
-        if self._exporter is not None:
-            self._exporter.ending = True
+        if self.exporter is not None:
+            self.exporter.ending = True
         self.provider.shutdown()
 
     def prometheus_text(self) -> bytes | None:

@@ -49,7 +49,7 @@ class WorkerTelemetry:
                 # An OTEL_* variable that the SDK cannot read, a certificate that is not there:
                 # the service serves, and /healthz says degraded.
                 log.exception("OpenTelemetry did not start")
-        self.report = Report(self.losses)
+        self.report = Report(self.losses, why=self._why)
         self._watch = Watch(self._failing, self.report) if self._configured else None
         self._stopped = False
 
@@ -142,6 +142,15 @@ class WorkerTelemetry:
             for reason, count in self.shipper.lost().items():
                 lost[f"log lines, {reason}"] = count
         return lost
+
+    def _why(self) -> dict[str, str]:
+        """Tell of each kind that is lost who did not take it last, and why."""
+        peers = {"log lines": self.shipper.peer if self.shipper else None}
+        if self.tracing:
+            peers["spans"] = self.tracing.exporter.peer
+        if self.metering and self.metering.exporter:
+            peers["metric exports"] = self.metering.exporter.peer
+        return {kind: peer.why for kind, peer in peers.items() if peer and peer.why}
 
     def stop(self, budget: float) -> None:
         """Flush spans, then metrics, then logs, all within `budget` seconds; say what was lost."""

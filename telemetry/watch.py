@@ -24,9 +24,14 @@ class Report:
     """Says on stderr, never through logging, how much more was lost since it last said so."""
 
     def __init__(
-        self, losses: Callable[[], Mapping[str, int]], write: Callable[[str], object] | None = None
+        self,
+        losses: Callable[[], Mapping[str, int]],
+        write: Callable[[str], object] | None = None,
+        why: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
+        """`why` tells of a kind ("spans", "log lines") who did not take it, and the reason."""
         self._losses = losses
+        self._why = why
         self._write = write or _stderr
         self._said: Mapping[str, int] = {}
         self._clock = Clock()
@@ -41,7 +46,7 @@ class Report:
         }
         self._said = losses
         if fresh:
-            line = {
+            line: dict[str, object] = {
                 "level": "warn",
                 "ts": self._clock.format(time.time()),
                 "msg": f"{message}: {_NOT_AT_LOKI}" if _misses_lines(fresh) else message,
@@ -49,6 +54,10 @@ class Report:
                 "lost": fresh,
                 "pid": os.getpid(),
             }
+            kinds = {what.partition(",")[0] for what in fresh if what != _TO_STDOUT}
+            why = {kind: reason for kind, reason in self._why().items() if kind in kinds}
+            if why:
+                line["why"] = why
             self._write(json.dumps(line) + "\n")
 
 

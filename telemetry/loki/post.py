@@ -8,6 +8,7 @@ from email.utils import parsedate_to_datetime
 import requests
 
 from telemetry.loki.push import Answer
+from telemetry.peers import Peer
 
 _HEADERS = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
 
@@ -17,6 +18,7 @@ class LokiPost:
 
     def __init__(self, url: str) -> None:
         self._url = url
+        self.peer = Peer(url)
         self._session = requests.Session()
 
     def __call__(self, body: bytes, timeout: float) -> Answer:
@@ -30,11 +32,14 @@ class LokiPost:
                 allow_redirects=False,
                 stream=True,
             )
-        except (requests.RequestException, OSError, ValueError):
+        except (requests.RequestException, OSError, ValueError) as error:
+            self.peer.failed(error)
             return Answer(0)
         try:
             if response.status_code == requests.codes.no_content:
                 response.raw.drain_conn()  # nothing to read: the connection can be used again
+            else:
+                self.peer.answered(response.status_code)
             return Answer(response.status_code, retry_after(response.headers.get("Retry-After")))
         finally:
             response.close()

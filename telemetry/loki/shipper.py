@@ -13,6 +13,7 @@ from telemetry.lines import Line
 from telemetry.loki.post import LokiPost
 from telemetry.loki.push import Pusher
 from telemetry.loki.queue import LineQueue
+from telemetry.peers import Peer
 
 FLUSH_INTERVAL = 1.0
 """Seconds a line waits at most for others to share its push."""
@@ -71,6 +72,11 @@ class Shipper:
     def _pause(self, seconds: float) -> None:
         """Wait before another try; when stopping the pauses go on, the deadline bounds them."""
         time.sleep(min(seconds, max(self.pusher.deadline - time.monotonic(), 0)))
+
+    @property
+    def peer(self) -> Peer:
+        """Who the lines are sent to."""
+        return self._post.peer
 
     def lost(self) -> Counter[str]:
         """Count the lines given up, by reason."""
