@@ -50,7 +50,7 @@ def test_no_timestamp_comes_twice_though_the_time_does() -> None:
 def test_a_clock_that_is_corrected_a_little_leaves_them_rising(steps: list[int]) -> None:
     clock = Clock()
     timestamps = Timestamps(7, clock)
-    found = []
+    found: list[int] = []
     for step in steps:
         clock.now = max(clock.now + step, NOW, max(found, default=NOW) - SECOND // 2)
         found.append(timestamps.next())
