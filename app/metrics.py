@@ -138,6 +138,15 @@ _redis_refusals = _Tally(
     "other",
 )
 
+_preflights = _Tally(
+    "shortener.cors.preflights",
+    "{request}",
+    "Preflights of browsers, by whether the origin is allowed",
+    "shortener.outcome",
+    "allowed",
+    "refused",
+)
+
 _breakers: dict[str, Callable[[], bool]] = {}
 _pool: list[Callable[[], Mapping[str, int]]] = []
 _waiting: list[Callable[[], Mapping[str, int]]] = []
@@ -196,6 +205,11 @@ def record_database_refusal(reason: str) -> None:
 def record_redis_refusal(reason: str) -> None:
     """Count a command that Redis refused: it is `out_of_memory`, `read_only`, or `other`."""
     _redis_refusals.add(reason)
+
+
+def record_preflight(*, allowed: bool) -> None:
+    """Count a browser's question whether a page may ask us."""
+    _preflights.add("allowed" if allowed else "refused")
 
 
 def observe_breaker(system: str, is_open: Callable[[], bool]) -> None:

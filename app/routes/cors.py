@@ -12,6 +12,8 @@ from flask.globals import request_ctx
 from flask_cors.core import get_cors_headers, get_cors_options
 from werkzeug.datastructures import Headers
 
+from app import metrics
+
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
@@ -22,6 +24,7 @@ _MAX_AGE = 43200
 _DECISIONS = 256
 # Also on answers without the other headers: a cache must not give them to an allowed origin.
 _VARY = ("Vary", "Origin")
+_ALLOW_ORIGIN = "Access-Control-Allow-Origin"
 _PREFLIGHT = "HTTP_ACCESS_CONTROL_REQUEST_METHOD"
 
 
@@ -73,6 +76,8 @@ class Cors:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Handle one request."""
         added = self.headers(environ)
+        if environ["REQUEST_METHOD"] == "OPTIONS" and _PREFLIGHT in environ:
+            metrics.record_preflight(allowed=any(name == _ALLOW_ORIGIN for name, _ in added))
 
         def start(status: str, headers: list[tuple[str, str]], *exc_info: object) -> object:
             headers += added

@@ -72,6 +72,10 @@ def failing(signal: str) -> str:
 VISIT, CREATED = answers("GET", "/<code>", 302), answers("POST", "/api/", 201)
 FAILED = answers("POST", "/api/", 503)
 LISTED, UNLISTED = (answers("GET", "/api/user/urls", status) for status in (200, 401))
+PREFLIGHTS, REFUSED_ORIGINS = (
+    f'shortener_cors_preflights_total{{shortener_outcome="{outcome}"}}'
+    for outcome in ("allowed", "refused")
+)
 UNWRITTEN = "telemetry_stdout_lines_unwritten_total"
 REPORT = "telemetry_report_time_seconds"
 MEMORY = "process_memory_usage_bytes"
@@ -90,6 +94,8 @@ COUNTERS: Mapping[str, float | str] = {
     **{reasons("redis", each): 0 for each in ("out_of_memory", "read_only", "other")},
     **{lines_dropped(each): 0 for each in ("queue_full", "unreachable", "unavailable", "refused")},
     UNWRITTEN: 0,
+    PREFLIGHTS: 1,
+    REFUSED_ORIGINS: 0,
 }
 # States: what they are. The clock is what it is off by.
 STATES: Mapping[str, float] = {
@@ -142,6 +148,9 @@ FAULTS = (
         "one address for all clients (TRUSTED_PROXIES)",
         {CREATED: 5, answers("POST", "/api/", 429): 5},
         {"ManyRefused"},
+    ),
+    Fault(
+        "an origin that is not ours (CORS)", {PREFLIGHTS: 0, REFUSED_ORIGINS: 4}, {"OriginsRefused"}
     ),
     # PostgreSQL.
     *(
@@ -213,6 +222,7 @@ FAULTS = (
 # Near a fault, and none.
 NEIGHBOURS = (
     Fault("all is well", {}, set()),
+    Fault("a page of a stranger's", {REFUSED_ORIGINS: 2}, set()),
     Fault("names that are taken", {statements("UniqueViolation"): 10}, set()),
     Fault(
         "a stranger guessing tokens",

@@ -7,6 +7,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from app import metrics
 from app.storage.links import LinkTable
 from local.ports import free_port
 from tests.routes.conftest import Environment, MakeClient, application
@@ -233,3 +234,17 @@ def test_credentials_are_never_allowed(client: FlaskClient) -> None:
     answer = client.get("/healthz", headers={"Origin": OURS})
 
     assert "Access-Control-Allow-Credentials" not in answer.headers
+
+
+@pytest.mark.parametrize(("origin", "outcome"), [(OURS, True), ("https://evil.example", False)])
+def test_preflights_are_counted_by_what_browsers_are_told(
+    production: FlaskClient, monkeypatch: pytest.MonkeyPatch, origin: str, outcome: bool
+) -> None:
+    told: list[bool] = []
+    monkeypatch.setattr(metrics, "record_preflight", lambda *, allowed: told.append(allowed))
+    headers = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+    production.options("/api/", headers=headers)
+    production.options("/api/", headers={"Origin": origin})
+    production.get("/healthz", headers=headers)
+
+    assert told == [outcome]
