@@ -6,6 +6,8 @@ import re
 import secrets
 import string
 
+from app.model.errors import InvalidAlias, ReservedWord
+
 LENGTH = 6
 ALPHABET = string.ascii_letters + string.digits
 RESERVED = frozenset(
@@ -17,18 +19,24 @@ RESERVED = frozenset(
         "favicon.ico",
         "health",
         "healthz",
+        "links",
         "login",
         "metrics",
         "openapi.json",
         "robots.txt",
         "signup",
+        "tags",
         "user",
     }
 )
 """Every path segment under `/` or `/api/` that the service itself answers."""
+KEPT_FREE = frozenset({"account", "admin", "console", "export", "import", "keys", "statistics"})
+"""What the service may answer one day: no new alias may stand in its way."""
+SHORTEST_ALIAS, LONGEST_ALIAS = 3, 64
 
 _CODES = len(ALPHABET) ** LENGTH
 _CODE = re.compile(rf"[a-zA-Z0-9]{{{LENGTH}}}")
+_ALIAS = re.compile(rf"[a-zA-Z0-9_-]{{{SHORTEST_ALIAS},{LONGEST_ALIAS}}}")
 
 
 def generate() -> str:
@@ -44,10 +52,28 @@ def generate() -> str:
 
 
 def is_code(text: str) -> bool:
-    """Tell whether a link could have this code."""
+    """Tell whether this could be a generated code."""
     return _CODE.fullmatch(text) is not None
 
 
 def is_reserved(text: str) -> bool:
     """Tell whether the service itself answers under this word."""
     return text in RESERVED
+
+
+def is_alias(text: str) -> bool:
+    """Tell whether a link could have this as its alias, in whatever case, or as its code."""
+    return _ALIAS.fullmatch(text) is not None
+
+
+def accept_alias(text: str) -> str:
+    """Return an alias as it is kept; raise InvalidAlias or ReservedWord."""
+    if not is_alias(text):
+        raise InvalidAlias(
+            f"an alias has {SHORTEST_ALIAS} to {LONGEST_ALIAS} letters without accents, digits,"
+            " hyphens and underscores"
+        )
+    alias = text.lower()
+    if alias in RESERVED or alias in KEPT_FREE:
+        raise ReservedWord
+    return alias

@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import maxminddb
+
 from app import addresses
 from app.environment import Environment
 
@@ -18,6 +20,7 @@ SHORTEST_JWT_SECRET = 32
 """Bytes; an HS256 key must be at least as long as the hash (RFC 7518, section 3.2)."""
 
 _ENV_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+_HEADER_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}")
 _RATE = re.compile(r"([1-9][0-9]{0,6})/(second|minute|hour|day)")
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 
@@ -104,6 +107,12 @@ class Settings:
     redirect_status: int
     trusted_proxies: int
     rate_limits: RateLimitSettings
+    anonymous_fields: bool
+    """Whether callers without an account may give an alias, an expiry or a limit of visits."""
+    country_header: str | None
+    """The header in which our own proxies tell a visitor's country."""
+    geoip_database: str | None
+    """A file in MaxMind's format that tells the country of an address."""
     shutdown_delay: int
     """Seconds for which an instance told to stop goes on accepting: its balancer may not know."""
 
@@ -144,9 +153,19 @@ class Settings:
             ),
             trusted_proxies=environment.integer("TRUSTED_PROXIES", int(env != LOCAL), 0, 10),
             rate_limits=_rate_limits(environment),
+            anonymous_fields=environment.boolean("ANONYMOUS_FIELDS", default=True),
+            country_header=environment.parsed(
+                "COUNTRY_HEADER", _header_name, None, "a header such as CloudFront-Viewer-Country"
+            ),
+            geoip_database=environment.parsed(
+                "GEOIP_DATABASE", _geoip_database, None, "a readable file in MaxMind's format"
+            ),
             shutdown_delay=environment.integer("SHUTDOWN_DELAY", 0 if env == LOCAL else 10, 0, 20),
         )
         _check_root(environment, settings)
+        if settings.country_header and not settings.trusted_proxies:
+            allowed = "none where TRUSTED_PROXIES is 0: anybody could write that header"
+            environment.reject("COUNTRY_HEADER", settings.country_header, allowed)
         if environment.mistakes:
             raise SettingsError(environment.mistakes)
         return settings
@@ -243,6 +262,20 @@ def _jwt_secret(environment: Environment, name: str, *, optional: bool = False) 
     if secret is None or len(secret.encode(errors="replace")) < SHORTEST_JWT_SECRET:
         environment.reject(name, secret, allowed, secret=True)
     return secret
+
+
+def _header_name(value: str) -> str:
+    if not _HEADER_NAME.fullmatch(value):
+        raise ValueError(value)
+    return value
+
+
+def _geoip_database(value: str) -> str:
+    try:
+        maxminddb.open_database(value).close()
+    except (OSError, maxminddb.InvalidDatabaseError) as error:
+        raise ValueError(value) from error
+    return value
 
 
 def _ssl_mode(value: str) -> str:

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 import telemetry
 from app import metrics, targets
 from app.accounts import Accounts
+from app.blocking import Blocklist
 from app.config import Settings
 from app.links import Links
+from app.managing import Managing
 from app.passwords import Passwords
 from app.routes import bodies
 from app.routes.accounts import accounts_blueprint
+from app.routes.admission import Admission
 from app.routes.client_addresses import ClientAddresses
 from app.routes.cors import Cors, answer_preflights
+from app.routes.creation import LinkCreation
 from app.routes.errors import handle_errors
 from app.routes.health import health_blueprint
+from app.routes.link_answers import LinkAnswers
 from app.routes.links import links_blueprint
+from app.routes.managed_links import managed_links_blueprint
 from app.routes.openapi import openapi_blueprint
 from app.routes.origins import Origins
 from app.routes.paths import MergedSlashes
@@ -26,13 +34,18 @@ from app.routes.request_ids import RequestIds
 from app.routes.short_way import AtOnce, BothWays, Readings, ShortWay, never
 from app.routes.site import site_blueprint
 from app.routes.visits import VisitAnswers
+from app.storage.background import Background
 from app.storage.cache import LinkCache
+from app.storage.change_feed import MOST_REMEMBERED, ChangeFeed
 from app.storage.database import Database
 from app.storage.links import LinkTable
+from app.storage.managed_links import ManagedLinkTable
 from app.storage.rate_limits import RateLimits
 from app.storage.redis import Redis
+from app.storage.redis_feed import RedisFeed
 from app.storage.users import UserTable
 from app.tokens import Tokens
+from app.visitors import Countries, Visitor
 
 
 def create_app(settings: Settings) -> Flask:
@@ -48,12 +61,7 @@ def create_app(settings: Settings) -> Flask:
     tokens = Tokens(settings.jwt_secret, settings.jwt_secret_previous)
     passwords = Passwords(max(1, settings.threads // 2), admitted=all_but_one)
     accounts = Accounts(UserTable(database), passwords, tokens)
-    links = Links(
-        LinkTable(database),
-        LinkCache(redis),
-        own_hosts=_own_hosts(settings.public_base_url),
-        local=settings.local,
-    )
+    links, managing, background = _links(settings, database, redis)
 
     origins = Origins(settings.cors_origins)
     app.url_map.strict_slashes = False
@@ -69,8 +77,15 @@ def create_app(settings: Settings) -> Flask:
             prometheus=telemetry.prometheus_text if settings.local else None,
         )
     )
-    visits = VisitAnswers(settings.redirect_status)
-    app.register_blueprint(links_blueprint(links, tokens, limits, visits, origins))
+    countries = Countries(settings.country_header, settings.geoip_database)
+    visits = VisitAnswers(settings.redirect_status, visitor=partial(Visitor, country=countries))
+    link_answers = LinkAnswers(settings.public_base_url)
+    creation = LinkCreation(links, managing, link_answers)
+    admission = Admission(tokens, limits)
+    app.register_blueprint(
+        managed_links_blueprint(links, managing, admission, link_answers, origins)
+    )
+    app.register_blueprint(links_blueprint(links, creation, admission, visits, origins))
     app.register_blueprint(accounts_blueprint(accounts, limits, origins))
     app.register_blueprint(openapi_blueprint(limits, redirect_status=settings.redirect_status))
     app.register_blueprint(site_blueprint(limits, root=settings.root_redirect_url))
@@ -92,9 +107,32 @@ def create_app(settings: Settings) -> Flask:
     metrics.observe_breaker("postgresql", lambda: database.breaker.is_open)
     if redis:
         metrics.observe_breaker("redis", lambda: redis.breaker.is_open)
-    app.extensions["worker_exit"] = (database.close, *((redis.close,) if redis else ()))
+    app.extensions["worker_exit"] = (
+        background.stop,
+        database.close,
+        *((redis.close,) if redis else ()),
+    )
     database.open()
+    background.start()
     return app
+
+
+def _links(
+    settings: Settings, database: Database, redis: Redis | None
+) -> tuple[Links, Managing, Background]:
+    """Return the use cases of links, and what keeps their cache current."""
+    blocklist = Blocklist()
+    feed = ChangeFeed(blocklist, RedisFeed(redis, MOST_REMEMBERED) if redis else None)
+    cache = LinkCache(redis, feed)
+    links = Links(
+        LinkTable(database),
+        cache,
+        own_hosts=_own_hosts(settings.public_base_url),
+        local=settings.local,
+        blocklist=blocklist,
+    )
+    managing = Managing(ManagedLinkTable(database), cache, anonymous=settings.anonymous_fields)
+    return links, managing, Background(settings.postgres, [feed.look])
 
 
 def _own_hosts(public_base_url: str | None) -> frozenset[str]:

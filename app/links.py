@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from uuid import UUID
 
+import msgspec
+
 from app import codes, metrics, targets
+from app.blocking import Blocklist
 from app.model.errors import (
     DatabaseUnavailable,
     IdGenerationFailed,
     InvalidShortUrl,
+    LinkGone,
     ReservedWord,
     UrlNotFound,
 )
 from app.model.links import Known, LinkList, NoLink, PlainLink
+from app.model.managed_links import Terms
+from app.states import BLOCKED, Destination, check_active, destination
 from app.storage.cache import LinkCache
 from app.storage.links import LinkTable
+from app.targets import Target
+from app.visitors import NOBODY, Visitor
 
 MOST_LISTED = 10_000
 _ATTEMPTS = 10
+_READINGS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,28 +37,37 @@ class Resolved:
 
     target: str
     cache_hit: bool
+    code: str | None = None
+    """As it is kept, where that may be otherwise than it was asked for."""
+    destination: Destination | None = None
+    """What else there is to the answer of a managed link."""
 
 
 class Links:
     """The use cases; `own_hosts` are those of PUBLIC_BASE_URL, `local` also takes localhost."""
 
     def __init__(
-        self, table: LinkTable, cache: LinkCache, *, own_hosts: frozenset[str], local: bool
+        self,
+        table: LinkTable,
+        cache: LinkCache,
+        *,
+        own_hosts: frozenset[str],
+        local: bool,
+        blocklist: Blocklist | None = None,
     ) -> None:
         self._table = table
         self._cache = cache
         self._own_hosts = own_hosts
         self._local = local
+        self._blocklist = blocklist or Blocklist()
 
     def shorten(self, url: str, *, owner: UUID | None, request_host: str) -> tuple[str, bool]:
         """Return the code for a target and whether it is new.
 
         The same owner giving the same target gets the same code, also when requests race.
-        Errors: InvalidUrl, InvalidToken, DatabaseUnavailable, IdGenerationFailed.
+        Errors: InvalidUrl, TargetBlocked, InvalidToken, DatabaseUnavailable, IdGenerationFailed.
         """
-        asked = targets.authority(request_host)
-        own_hosts = self._own_hosts if asked is None else self._own_hosts | {asked}
-        target = targets.accept(url, own_hosts=own_hosts, local=self._local)
+        target = self.accept(url, request_host=request_host)
         for _ in range(_ATTEMPTS):
             inserted = self._table.insert(codes.generate(), target, owner)
             if inserted is not None:
@@ -60,22 +79,39 @@ class Links:
                 return code, new
         raise IdGenerationFailed
 
-    def resolve(self, code: str) -> Resolved:
-        """Return where a code leads.
+    def accept(self, url: str, *, request_host: str) -> Target:
+        """Return a target that a link may have; raise InvalidUrl or TargetBlocked."""
+        asked = targets.authority(request_host)
+        own_hosts = self._own_hosts if asked is None else self._own_hosts | {asked}
+        target = targets.accept(url, own_hosts=own_hosts, local=self._local)
+        self._blocklist.check(target.url)
+        return target
 
-        Errors: ReservedWord, InvalidShortUrl, UrlNotFound, DatabaseUnavailable.
+    def resolve(self, code: str, visitor: Visitor = NOBODY) -> Resolved:
+        """Return where a code leads a visitor, and use up a visit where their number is limited.
+
+        Errors: ReservedWord, InvalidShortUrl, UrlNotFound, LinkGone, LinkNotStarted,
+        DatabaseUnavailable.
         """
-        if codes.is_reserved(code):
-            raise ReservedWord
-        if not codes.is_code(code):
-            raise InvalidShortUrl
-        cached = self._cache.get(code)
-        known = self._read(code) if cached is None else cached
-        if isinstance(known, NoLink):
-            metrics.record_resolved("not_found")
-            raise UrlNotFound
+        found, known, hit = self._find(code)
+        if isinstance(known, Terms):
+            known, sent = self._send(found, known, visitor)
+            metrics.record_resolved("found")
+            return Resolved(sent.target, hit, found, sent)
         metrics.record_resolved("found")
-        return Resolved(known.target, cached is not None)
+        return Resolved(known.target, hit, found)
+
+    def look_at(self, code: str) -> tuple[str, PlainLink | Terms]:
+        """Return a link's code as it is kept, and what a visit would depend on; nothing counts.
+
+        Errors: as `resolve`.
+        """
+        found, known, _ = self._find(code)
+        if isinstance(known, Terms):
+            check_active(known, datetime.now(UTC))
+            if self._blocklist.covers(known.target):
+                raise LinkGone(BLOCKED)
+        return found, known
 
     def at_hand(self, code: str) -> PlainLink | None:
         """Return what `resolve` would find in the process, if that is a plain link.
@@ -96,12 +132,58 @@ class Links:
         """Return an owner's links, the newest first: 10,000 or 2 MiB of them at most."""
         return self._table.owned_by(owner, MOST_LISTED)
 
+    def _find(self, code: str) -> tuple[str, PlainLink | Terms, bool]:
+        """Return the code as it is kept, what is known of it, and whether a cache knew."""
+        if codes.is_reserved(code):
+            raise ReservedWord
+        if not codes.is_alias(code):
+            raise InvalidShortUrl
+        generated = codes.is_code(code)
+        # Aliases are kept in lower case; only what was generated has capitals.
+        spellings = dict.fromkeys((code, code.lower()) if generated else (code.lower(),))
+        for spelling in spellings:
+            cached = self._cache.get(spelling)
+            known = self._read(spelling) if cached is None else cached
+            if not isinstance(known, NoLink):
+                return spelling, known, cached is not None
+        metrics.record_resolved("not_found")
+        # What was never generated and is nobody's alias could not exist before there were aliases.
+        raise UrlNotFound if generated else InvalidShortUrl
+
+    def _send(self, code: str, terms: Terms, visitor: Visitor) -> tuple[Terms, Destination]:
+        """Return where a managed link leads; ask the table for a limited visit."""
+        known: Known = terms
+        for _ in range(_READINGS):
+            if not isinstance(known, Terms):
+                break
+            sent = destination(known, visitor, datetime.now(UTC), self._blocklist.covers)
+            if not sent.limited or not visitor.counts or self._use_visit(code, known):
+                return known, sent
+            # None was left, or the link was changed meanwhile: the table knows.
+            known = self._read(code)
+        if isinstance(known, PlainLink):
+            return self._send(code, Terms(known.target, known.revision), visitor)
+        raise LinkGone
+
+    def _use_visit(self, code: str, terms: Terms) -> bool:
+        used = self._table.use_visit(code)
+        if used is None:
+            return False
+        revision, last = used
+        if last:
+            exhausted = msgspec.structs.replace(terms, revision=revision, exhausted=True)
+            self._cache.changed(code, exhausted)
+        return True
+
     def _read(self, code: str) -> Known:
-        try:
-            stored = self._table.target(code)
-        except DatabaseUnavailable:
-            metrics.record_resolved("unavailable")
-            raise
-        known = NoLink() if stored is None else PlainLink(targets.absolute(stored))
-        self._cache.put(code, known)
-        return known
+        for _ in range(_READINGS):
+            reading = self._cache.reading()
+            try:
+                known = self._table.known(code)
+            except DatabaseUnavailable:
+                metrics.record_resolved("unavailable")
+                raise
+            kept = self._cache.put(code, known, reading)
+            if self._cache.is_current(code, known, reading):
+                break
+        return kept

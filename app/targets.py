@@ -117,6 +117,14 @@ def authority(url_or_host: str) -> str | None:
         return None
 
 
+def host_of(url: str) -> str | None:
+    """Return a target's host as it is compared, without a port, or None if it has none."""
+    found = authority(url)
+    if found is None or found.startswith("["):
+        return found and found.partition("]")[0] + "]"
+    return found.partition(":")[0]
+
+
 def has_scheme(url: str) -> bool:
     """Tell a scheme from a host with a port; raise InvalidUrl for a scheme that is not http(s)."""
     match = _SCHEME.match(url)

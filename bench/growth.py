@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import psycopg
 
 from app.config import Settings
+from app.model.links import NoLink
 from app.storage.database import Database
 from app.storage.links import LinkTable
 from app.targets import accept
@@ -95,7 +96,7 @@ def _round(table: _Table, number: int) -> dict[str, float]:
     places = [(first + place) * step % table.links for place in range(_ASKED)]
 
     def resolve(place: int) -> None:
-        assert table.table.target(code(places[place])) is not None
+        assert table.table.known(code(places[place])) != NoLink()
 
     def create(place: int) -> None:
         url = f"https://example.org/{number}/{place}"

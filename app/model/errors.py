@@ -6,15 +6,25 @@ ServiceError                     status  code
 ├── InvalidUrl                   400     INVALID_URL
 ├── InvalidShortUrl              400     INVALID_SHORT_URL
 ├── ReservedWord                 400     RESERVED_WORD
+├── InvalidAlias                 400     INVALID_ALIAS
+├── InvalidLink                  400     INVALID_LINK
+├── TargetBlocked                400     TARGET_BLOCKED
 ├── MissingToken                 401     MISSING_TOKEN
 ├── InvalidToken                 401     INVALID_TOKEN
 ├── InvalidCredentials           401     INVALID_CREDENTIALS
 ├── ForeignOrigin                403     FOREIGN_ORIGIN
+├── LinkLocked                   403     LINK_LOCKED
 ├── UrlNotFound                  404     URL_NOT_FOUND
+├── LinkNotStarted               404     LINK_NOT_STARTED
 ├── NotFound                     404     NOT_FOUND
 ├── UnsupportedMediaType         415     UNSUPPORTED_MEDIA_TYPE
 ├── EmailExists                  409     EMAIL_EXISTS
 ├── UsernameExists               409     USERNAME_EXISTS
+├── AliasTaken                   409     ALIAS_TAKEN
+├── TargetTaken                  409     TARGET_TAKEN
+├── EditConflict                 409     EDIT_CONFLICT
+├── LinkGone                     410     LINK_GONE
+├── PreconditionFailed           412     PRECONDITION_FAILED
 ├── RateLimitExceeded            429     RATE_LIMIT_EXCEEDED
 ├── DatabaseUnavailable          503     DB_ERROR
 └── IdGenerationFailed           503     ID_GENERATION_FAILED
@@ -109,6 +119,30 @@ class TokenFault(StrEnum):
     MISSING = "missing"
 
 
+class InvalidAlias(ServiceError):
+    """No link can have this alias; the details say why."""
+
+    status = 400
+    code = "INVALID_ALIAS"
+    message = "Invalid alias"
+
+
+class InvalidLink(ServiceError):
+    """A field of a link makes no sense; the details say which and why."""
+
+    status = 400
+    code = "INVALID_LINK"
+    message = "Invalid link"
+
+
+class TargetBlocked(ServiceError):
+    """Links may not lead to this host."""
+
+    status = 400
+    code = "TARGET_BLOCKED"
+    message = "This target is blocked"
+
+
 class MissingToken(ServiceError):
     """A route needs a Bearer token and there is none."""
 
@@ -118,8 +152,8 @@ class MissingToken(ServiceError):
 
     fault: ClassVar[TokenFault] = TokenFault.MISSING
 
-    def __init__(self) -> None:
-        super().__init__(reason=self.fault)
+    def __init__(self, details: str | None = None) -> None:
+        super().__init__(details, reason=self.fault)
 
 
 class InvalidToken(ServiceError):
@@ -153,12 +187,28 @@ class ForeignOrigin(ServiceError):
     message = "Origin not allowed"
 
 
+class LinkLocked(ServiceError):
+    """Its owner cannot enable this link."""
+
+    status = 403
+    code = "LINK_LOCKED"
+    message = "The link was disabled by the service"
+
+
 class UrlNotFound(ServiceError):
     """No link has this code."""
 
     status = 404
     code = "URL_NOT_FOUND"
     message = "Short URL not found"
+
+
+class LinkNotStarted(ServiceError):
+    """The link leads somewhere later on; `retry_after` says when."""
+
+    status = 404
+    code = "LINK_NOT_STARTED"
+    message = "This link is not active yet"
 
 
 class NotFound(ServiceError):
@@ -191,6 +241,46 @@ class UsernameExists(ServiceError):
     status = 409
     code = "USERNAME_EXISTS"
     message = "Username already taken"
+
+
+class AliasTaken(ServiceError):
+    """Another link has this alias, or had it."""
+
+    status = 409
+    code = "ALIAS_TAKEN"
+    message = "Alias already taken"
+
+
+class TargetTaken(ServiceError):
+    """While the service before this one writes too, a target can have one link only."""
+
+    status = 409
+    code = "TARGET_TAKEN"
+    message = "Another link leads to this target"
+
+
+class EditConflict(ServiceError):
+    """Others changed the link again and again meanwhile."""
+
+    status = 409
+    code = "EDIT_CONFLICT"
+    message = "The link is being changed by others"
+
+
+class LinkGone(ServiceError):
+    """The link leads nowhere any more; the details say why."""
+
+    status = 410
+    code = "LINK_GONE"
+    message = "This link is gone"
+
+
+class PreconditionFailed(ServiceError):
+    """The link is no longer the one that If-Match names."""
+
+    status = 412
+    code = "PRECONDITION_FAILED"
+    message = "The link has changed"
 
 
 class RateLimitExceeded(ServiceError):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from app.model.managed_links import Terms
+
 
 @dataclass(frozen=True, slots=True)
 class Link:
@@ -25,14 +27,18 @@ class PlainLink:
 
     target: str
     """With a scheme."""
+    revision: int = 0
+    """Number of the link's last change, 0 without any."""
 
 
 @dataclass(frozen=True, slots=True)
 class NoLink:
     """No link has this code."""
 
+    revision = 0
 
-Known = PlainLink | NoLink
+
+Known = PlainLink | Terms | NoLink
 """What a cache may know of a code."""
 
 

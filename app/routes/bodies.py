@@ -19,17 +19,18 @@ _UNASKED = frozenset({"text/plain", "application/x-www-form-urlencoded"})
 (Fetch, section 2.2.2), and so it does with a Blob that declares nothing."""
 _NEEDED = "the body must be application/json"
 
-T = TypeVar("T", bound=msgspec.Struct)
+T = TypeVar("T")
 
 
 class BodyReader(Generic[T]):
     """Read JSON objects of one type; what is not one becomes `refusal` with the reason.
 
-    Names of fields are taken in any case, as Go's encoding/json took them; the exact one wins.
+    Of a struct, names of fields are taken in any case, as Go's encoding/json took them; the exact
+    one wins.
     """
 
     def __init__(self, kind: type[T], refusal: type[ServiceError], origins: Origins) -> None:
-        self._names = frozenset(field.encode_name for field in msgspec.structs.fields(kind))
+        self._names = frozenset(getattr(kind, "__struct_encode_fields__", ()))
         self._members = msgspec.json.Decoder(dict[str, msgspec.Raw])
         self._decoder = msgspec.json.Decoder(kind)
         self._refusal = refusal
@@ -69,6 +70,8 @@ class BodyReader(Generic[T]):
 
     def _named(self, content: bytes) -> bytes:
         """Return the object with the names of our fields where it spells them otherwise."""
+        if not self._names:
+            return content
         members = self._members.decode(content)
         if members.keys() <= self._names:
             return content

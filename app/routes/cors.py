@@ -18,8 +18,24 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 _METHODS = ["GET", "POST", "PATCH", "DELETE", "OPTIONS"]
-_ALLOWED = ["Content-Type", "Authorization", "X-Request-ID", "Origin", "Accept"]
-_EXPOSED = ["Content-Length", "X-Request-ID", "Cache-Hit", "Retry-After"]
+_ALLOWED = [
+    "Content-Type",
+    "Authorization",
+    "X-Request-ID",
+    "Origin",
+    "Accept",
+    "If-Match",
+    "Idempotency-Key",
+    "X-API-Key",
+]
+_EXPOSED = [
+    "Content-Length",
+    "X-Request-ID",
+    "Cache-Hit",
+    "Retry-After",
+    "ETag",
+    "Content-Disposition",
+]
 _MAX_AGE = 43200
 _DECISIONS = 256
 # Also on answers without the other headers: a cache must not give them to an allowed origin.

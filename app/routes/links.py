@@ -7,21 +7,24 @@ from flask import Blueprint, Response, request
 from app.links import Links
 from app.model.errors import InvalidJson
 from app.model.links import LinkList
+from app.routes.admission import Admission
 from app.routes.answers import PreparedResponse, in_utc, json_answer, json_bytes
 from app.routes.bodies import BodyReader
-from app.routes.caller import optional_user, required_user
+from app.routes.creation import LinkCreation
 from app.routes.origins import Origins
-from app.routes.schemas import CreateBody, KnownLink, NewLink, OwnedLink, OwnedLinks
+from app.routes.schemas import CreateBody, NewLink, OwnedLink, OwnedLinks
 from app.routes.visits import VisitAnswers
-from app.storage.rate_limits import RateLimits
-from app.tokens import Tokens
 
 LONGEST_LIST = 2 << 20
 """Bytes of an answer that lists links; 10,000 links of the usual length have less."""
 
 
 def links_blueprint(
-    links: Links, tokens: Tokens, limits: RateLimits, visits: VisitAnswers, origins: Origins
+    links: Links,
+    creating: LinkCreation,
+    admission: Admission,
+    visits: VisitAnswers,
+    origins: Origins,
 ) -> Blueprint:
     """Return the routes of the API for links."""
     blueprint = Blueprint("links", __name__, url_prefix="/api")
@@ -29,26 +32,21 @@ def links_blueprint(
 
     @blueprint.post("/", strict_slashes=False)
     def create() -> Response:
-        limits.general(request.remote_addr)
-        owner = optional_user(request, tokens)
+        owner = admission.anybody(request)
         body = bodies.read(request)
-        code, new = links.shorten(body.url, owner=owner, request_host=request.host)
-        if new:
-            return json_answer(NewLink("URL shortened successfully", code), 201)
-        return json_answer(KnownLink("URL already exists, returning existing short code", code))
+        made = creating.create(request, body, owner)
+        return json_answer(made, 201 if isinstance(made, NewLink) else 200)
 
     @blueprint.get("/<code>")
     def resolve(code: str) -> Response:
-        limits.resolve(request.remote_addr)
+        admission.visitor(request)
         code = code.strip()  # as the Go service took it
-        resolved = links.resolve(code)
+        resolved = links.resolve(code, visits.visitor(request.environ))
         return PreparedResponse(visits.resolved(request.environ, code, resolved))
 
     @blueprint.get("/user/urls")
     def own() -> Response:
-        limits.general(request.remote_addr)
-        owner = required_user(request, tokens)
-        return _list(links.owned_by(owner))
+        return _list(links.owned_by(admission.owner(request)))
 
     return blueprint
 

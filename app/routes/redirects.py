@@ -18,7 +18,7 @@ def redirects_blueprint(links: Links, limits: RateLimits, visits: VisitAnswers) 
     def follow(code: str) -> Response:
         limits.resolve(request.remote_addr)
         code = code.strip()  # as the Go service took it
-        resolved = links.resolve(code)
+        resolved = links.resolve(code, visits.visitor(request.environ))
         return PreparedResponse(visits.redirect(request.environ, code, resolved))
 
     return blueprint

@@ -7,17 +7,31 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
-from app import codes, targets
+from app import codes
+from app.fields import (
+    GivenFields,
+    GivenForward,
+    GivenLimit,
+    GivenMoment,
+    GivenRule,
+    GivenStatus,
+    GivenTag,
+    GivenTarget,
+    GivenTitle,
+)
+from app.model.managed_links import Rule, State
 
 # What a field's rules are in words a generator understands. The use cases check them: they give
 # their reasons in the contract's words, and a wrong login must not tell which rule it broke.
 Code = Annotated[
     str,
     Meta(
-        description="Short code, case-sensitive",
-        extra_json_schema={"pattern": f"^[a-zA-Z0-9]{{{codes.LENGTH}}}$"},
+        description="Short code, case-sensitive, or an alias in lower case",
+        extra_json_schema={
+            "pattern": f"^[a-zA-Z0-9_-]{{{codes.SHORTEST_ALIAS},{codes.LONGEST_ALIAS}}}$"
+        },
     ),
 ]
 Moment = Annotated[datetime, Meta(tz=True, description="RFC 3339, in UTC")]
@@ -25,11 +39,20 @@ Timestamp = Annotated[int, Meta(description="Seconds since 1970-01-01, UTC")]
 Token = Annotated[
     str, Meta(description="JWT (HS256) with the claims user_id, iat, nbf and exp; for 24 hours")
 ]
-GivenTarget = Annotated[
+GivenAlias = Annotated[
     str,
     Meta(
-        description="Where the link leads: http or https; without a scheme, https",
-        extra_json_schema={"minLength": 1, "maxLength": targets.LONGEST},
+        description="The code, if it should be a certain one; kept in lower case",
+        extra_json_schema={
+            "pattern": f"^[a-zA-Z0-9_-]{{{codes.SHORTEST_ALIAS},{codes.LONGEST_ALIAS}}}$"
+        },
+    ),
+]
+StateName = Annotated[
+    str,
+    Meta(
+        description="What the link is just now",
+        extra_json_schema={"enum": [state.value for state in State]},
     ),
 ]
 GivenEmail = Annotated[
@@ -39,10 +62,17 @@ GivenPassword = Annotated[str, Meta(description="6 to 128 characters")]
 GivenName = Annotated[str, Meta(description="3 to 64 characters; an empty one counts as none")]
 
 
-class CreateBody(msgspec.Struct, frozen=True):
-    """What `POST /api/` takes."""
+class CreateBody(GivenFields, frozen=True):
+    """What `POST /api/` takes; without an account: url, alias, expires_at and max_visits."""
 
-    url: GivenTarget
+    alias: GivenAlias | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Tell whether there is nothing but a target."""
+        return not any(
+            getattr(self, name) for name in self.__struct_fields__ if name != "url"
+        ) and (self.forward_query is None and self.max_visits is None)
 
 
 class SignupBody(msgspec.Struct, frozen=True):
@@ -60,18 +90,57 @@ class LoginBody(msgspec.Struct, frozen=True):
     password: GivenPassword
 
 
-class NewLink(msgspec.Struct, frozen=True):
-    """A link was made."""
+class LinkPatch(msgspec.Struct, frozen=True):
+    """What `PATCH /api/links/<code>` takes: null clears, what is absent stays."""
+
+    url: GivenTarget | UnsetType = UNSET
+    title: GivenTitle | UnsetType | None = UNSET
+    tags: list[GivenTag] | UnsetType | None = UNSET
+    starts_at: GivenMoment | UnsetType | None = UNSET
+    expires_at: GivenMoment | UnsetType | None = UNSET
+    max_visits: GivenLimit | UnsetType | None = UNSET
+    redirect_status: GivenStatus | UnsetType | None = UNSET
+    forward_query: GivenForward | UnsetType | None = UNSET
+    rules: list[GivenRule] | UnsetType | None = UNSET
+
+
+class LinkBody(msgspec.Struct, frozen=True):
+    """A link with all that its owner may know; what is not set is null."""
+
+    code: Code
+    short_url: str
+    url: Annotated[str, Meta(description="Where it leads, always with a scheme")]
+    title: str | None
+    tags: list[str]
+    starts_at: Moment | None
+    expires_at: Moment | None
+    max_visits: int | None
+    redirect_status: int | None
+    forward_query: bool | None
+    rules: list[Rule]
+    state: StateName
+    created_at: Moment | None
+    changed_at: Moment | None
+    visits: int
+    visitors: int
+    bots: int
+    last_visit_at: Moment | None
+
+
+class NewLink(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A link was made; `link` where more than a target was given."""
 
     message: Literal["URL shortened successfully"]
     short_code: Code
+    link: LinkBody | None = None
 
 
-class KnownLink(msgspec.Struct, frozen=True):
-    """The same owner had shortened the same target before."""
+class KnownLink(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The caller had such a link before; `link` where more than a target was given."""
 
     message: Literal["URL already exists, returning existing short code"]
     short_code: Code
+    link: LinkBody | None = None
 
 
 class ResolvedLink(msgspec.Struct, frozen=True):

@@ -7,9 +7,10 @@ from uuid import UUID
 
 import psycopg
 
-from app.model.errors import InvalidToken, InvalidUrl, TokenFault
-from app.model.links import Link, LinkList
+from app.model.errors import InvalidToken, InvalidUrl, TargetTaken, TokenFault
+from app.model.links import Known, Link, LinkList, NoLink
 from app.storage.database import Database
+from app.storage.link_rows import TERMS, known_from
 from app.storage.statements import Statement
 from app.targets import Target
 
@@ -19,13 +20,21 @@ _TOO_LONG_TO_SHARE = (
     "the URL is longer than about 2,700 characters, the most that is taken until the service"
     " before this one is retired"
 )
+# A link that leads elsewhere, or nowhere, must not be given to who asks for its target alone.
+_PLAIN = """
+    LATERAL (
+        SELECT num_nonnulls(starts_at, expires_at, max_visits, redirect_status, forward_query,
+            rules, disabled_at, deleted_at) = 0 AS plain
+        FROM urls WHERE urls.id = shared.id
+    ) AS kind
+"""
 # One round trip: insert, or else give the code that the same owner already has. When another
 # transaction has just inserted the same target, its row conflicts but is not yet visible, and
 # no row comes back; neither does one when the code is taken.
 # `shared_link` (app/storage/phase.py) is empty but on a database that the Go service writes to as
 # well: there it has the link that must be given because a second one for the target cannot be.
 # `digest_due` is named because its default there is for the Go service's rows.
-_INSERT_ANONYMOUS = Statement("""
+_INSERT_ANONYMOUS = Statement(f"""
     WITH shared AS (
         SELECT id FROM shared_link(%(url)s, %(digest)s, NULL)
     ), inserted AS (
@@ -40,11 +49,11 @@ _INSERT_ANONYMOUS = Statement("""
     SELECT id, false FROM urls
     WHERE target_digest = %(digest)s AND user_id IS NULL AND NOT EXISTS (SELECT FROM inserted)
     UNION ALL
-    SELECT id, false FROM shared
+    SELECT shared.id, CASE WHEN plain THEN false END FROM shared, {_PLAIN}
     LIMIT 1
-""")
+""")  # noqa: S608  # parts of ours
 # A token outlives its user: for one who is gone the row has no code.
-_INSERT_OWNED = Statement("""
+_INSERT_OWNED = Statement(f"""
     WITH owner AS (
         SELECT id FROM users WHERE id = %(owner)s AND deleted_at IS NULL
     ), shared AS (
@@ -63,12 +72,19 @@ _INSERT_OWNED = Statement("""
     UNION ALL
     SELECT NULL, false WHERE NOT EXISTS (SELECT FROM owner)
     UNION ALL
-    SELECT id, false FROM shared
+    SELECT shared.id, CASE WHEN plain THEN false END FROM shared, {_PLAIN}
     LIMIT 1
-""")
-_SELECT_TARGET = Statement("""
-    SELECT CASE WHEN octet_length(original_url) <= %(longest)s THEN original_url END
-    FROM urls WHERE id = %(code)s
+""")  # noqa: S608  # parts of ours
+_SELECT_KNOWN = Statement(f"SELECT {TERMS} FROM urls WHERE id = %(code)s")  # noqa: S608  # ours
+# One of a limited number of visits: counted and compared in one statement, whoever else asks.
+_USE_VISIT = Statement("""
+    UPDATE urls
+    SET used_visits = coalesce(used_visits, 0) + 1,
+        exhausted_at = CASE WHEN coalesce(used_visits, 0) + 1 >= max_visits THEN now() END
+    WHERE id = %(code)s AND coalesce(used_visits, 0) < max_visits
+        AND deleted_at IS NULL AND disabled_at IS NULL
+        AND (starts_at IS NULL OR starts_at <= now()) AND (expires_at IS NULL OR expires_at > now())
+    RETURNING revision, exhausted_at IS NOT NULL
 """)
 # No row for a user who is gone, one row without a code for a user without links. Of the links that
 # are too many bytes the target stays in the database: 10,000 of 8,192 characters are 80 MiB, and
@@ -86,7 +102,7 @@ _SELECT_OWNED = Statement("""
                 AS bytes
         FROM (
             SELECT id, original_url, created_at FROM urls
-            WHERE user_id = users.id
+            WHERE user_id = users.id AND deleted_at IS NULL
             ORDER BY created_at DESC NULLS LAST, id DESC
             LIMIT %(limit)s
         ) AS newest
@@ -111,7 +127,8 @@ class LinkTable:
 
         None: the code is taken, or the same target is just being inserted; try again with
         another code. InvalidToken: the owner does not exist, or no longer. InvalidUrl: the target
-        is longer than the Go service's constraint takes, while that is there.
+        is longer than the Go service's constraint takes, while that is there. TargetTaken: the only
+        link that could be given, while that is there, is a managed one.
         """
         statement = _INSERT_ANONYMOUS if owner is None else _INSERT_OWNED
         values = {"code": code, "url": target.url, "owner": owner, "digest": target.digest}
@@ -126,18 +143,28 @@ class LinkTable:
         found, new = rows[0]
         if found is None:
             raise InvalidToken(TokenFault.USER_GONE)
+        if new is None:
+            raise TargetTaken
         return found, new
 
-    def target(self, code: str) -> str | None:
-        """Return the stored target of a code, or None; also for one that is over a mebibyte."""
-        values = {"code": code, "longest": LONGEST_TARGET}
-        rows = self._database.rows(_SELECT_TARGET, values, repeatable=True)
+    def known(self, code: str) -> Known:
+        """Return what a visit of this code depends on; nothing for a target over a mebibyte."""
+        rows = self._database.rows(_SELECT_KNOWN, {"code": code}, repeatable=True)
         if not rows:
-            return None
-        found: str | None = rows[0][0]
-        if found is None:
+            return NoLink()
+        if rows[0][0] is None:
             log.warning("A stored target is too long to be sent: %s", code)
-        return found
+            return NoLink()
+        return known_from(rows[0])
+
+    def use_visit(self, code: str) -> tuple[int, bool] | None:
+        """Use up one of a link's visits; return its revision and whether it was the last.
+
+        None: there is none left, or the link is not limited, or not active. The statement is never
+        repeated: a visit whose answer was lost stays used up.
+        """
+        rows = self._database.rows(_USE_VISIT, {"code": code}, repeatable=False)
+        return (rows[0][0] or 0, rows[0][1]) if rows else None
 
     def owned_by(self, owner: UUID, limit: int, most_bytes: int = MOST_BYTES) -> LinkList:
         """Return an owner's links, the newest first, at most `limit` and so many bytes.

@@ -13,9 +13,11 @@ from dataclasses import dataclass
 
 import psycopg
 
+from app.storage.needed_managed import MANAGED
+
 FUNCTIONS = "functions"
 
-NEEDED: Mapping[str, frozenset[str]] = {
+CORE: Mapping[str, frozenset[str]] = {
     "urls": frozenset(
         {
             "column id character varying not null",
@@ -58,6 +60,10 @@ NEEDED: Mapping[str, frozenset[str]] = {
             ("function shared_link(character varying,bytea,uuid) returns character varying"),
         }
     ),
+}
+NEEDED: Mapping[str, frozenset[str]] = {
+    table: CORE.get(table, frozenset()) | MANAGED.get(table, frozenset())
+    for table in dict.fromkeys((*CORE, *MANAGED))
 }
 """By table; more in the database (the Go service's, a newer release's) harms nobody."""
 

@@ -45,7 +45,7 @@ def probe_requests(connection: psycopg.Connection, at: Callable[[str], None]) ->
     nonce = secrets.token_hex(16)
     target = accept(f"https://doctor.invalid/{nonce}", own_hosts=frozenset(), local=False)
     steps: dict[str, Callable[[], object]] = {
-        "resolve": lambda: links.target(codes.generate()),
+        "resolve": lambda: links.known(codes.generate()),
         "log in": lambda: users.credentials(f"{nonce}@doctor.invalid"),
         "list": lambda: links.owned_by(uuid4(), 1),
         "create": lambda: links.insert(codes.generate(), target, None),

@@ -25,8 +25,8 @@ KNOWN: dict[str, object] = {"code": code(7), "url": target(7), "digest": b"\x02"
 LIST: dict[str, object] = {"limit": 10_001, "bytes": 1 << 22, "longest": 1 << 20}
 
 STATEMENTS: dict[str, tuple[Statement, dict[str, object]]] = {
-    "resolve": (links._SELECT_TARGET, {"code": code(4711), "longest": 1 << 20}),
-    "resolve, no link": (links._SELECT_TARGET, {"code": "zzzzzz", "longest": 1 << 20}),
+    "resolve": (links._SELECT_KNOWN, {"code": code(4711)}),
+    "resolve, no link": (links._SELECT_KNOWN, {"code": "zzzzzz"}),
     "create": (links._INSERT_ANONYMOUS, TARGET),
     "create, code taken": (links._INSERT_ANONYMOUS, KNOWN),
     "create, owned": (links._INSERT_OWNED, {**TARGET, "owner": owner(3)}),

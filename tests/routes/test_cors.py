@@ -14,7 +14,14 @@ from tests.routes.conftest import Environment, MakeClient, application
 
 OURS = "https://fonsecaaso.com"
 PRODUCTION = {"ENV": "production", "POSTGRES_SSLMODE": "disable"}
-EXPOSED = {"Content-Length", "X-Request-ID", "Cache-Hit", "Retry-After"}
+EXPOSED = {
+    "Content-Length",
+    "X-Request-ID",
+    "Cache-Hit",
+    "Retry-After",
+    "ETag",
+    "Content-Disposition",
+}
 # Made with one origin: what CORS adds to each of them must not depend on the answer.
 Ask = Callable[[FlaskClient, dict[str, str]], TestResponse]
 ANSWERS: dict[int, Ask] = {
@@ -76,7 +83,7 @@ def test_a_429_has_the_headers(make_client: MakeClient) -> None:
 
 
 def test_a_500_has_the_headers(production: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(LinkTable, "target", None)
+    monkeypatch.setattr(LinkTable, "known", None)
 
     answer = production.get("/api/zzzzzy", headers={"Origin": OURS})
 

@@ -63,7 +63,7 @@ def raising(error: Exception) -> object:
 def test_what_nobody_expected_is_a_500_that_tells_nothing(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch, path: str, error: Exception
 ) -> None:
-    monkeypatch.setattr(LinkTable, "target", raising(error))
+    monkeypatch.setattr(LinkTable, "known", raising(error))
 
     answer = client.get(path, headers={"Accept": "application/json"})
 
@@ -74,7 +74,7 @@ def test_what_nobody_expected_is_a_500_that_tells_nothing(
 def test_what_nobody_expected_is_logged_once(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(LinkTable, "target", raising(RuntimeError("why")))
+    monkeypatch.setattr(LinkTable, "known", raising(RuntimeError("why")))
 
     client.get("/zzzzzy")
 
@@ -85,7 +85,7 @@ def test_what_nobody_expected_is_logged_once(
 def test_a_browser_gets_a_500_as_a_page_that_tells_nothing(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(LinkTable, "target", raising(RuntimeError(DRIVER)))
+    monkeypatch.setattr(LinkTable, "known", raising(RuntimeError(DRIVER)))
 
     answer = client.get("/zzzzzy", headers={"Accept": "text/html"})
 

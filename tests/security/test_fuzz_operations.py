@@ -34,7 +34,9 @@ NAMES = (
 PROMISES: Any = CHECKS.get_by_names(NAMES)
 ACCEPTED = ("*/*", "application/json", "text/html,application/xhtml+xml,*/*;q=0.8", "")
 # A code with a slash inside is another path, with that path's answers.
-ELSEWHERE: dict[str, tuple[int, ...]] = {"/{code}": (404, 405), "/api/{code}": (404, 405)}
+ELSEWHERE: dict[str, tuple[int, ...]] = {
+    path: (404, 405) for path in DOCUMENT["paths"] if "{" in path
+}
 OF_CONNECTIONS = {"date", "server", "connection", "content-type", "content-length", "allow"}
 
 

@@ -67,7 +67,9 @@ def test_the_process_forgets_after_seconds(monkeypatch: pytest.MonkeyPatch) -> N
     now = [0.0]
     cache = LinkCache(None)
     monkeypatch.setattr(
-        cache, "_process", type(cache._process)(1000, 5.0, lambda: now[0], lambda _cached: 1)
+        cache,
+        "_process",
+        type(cache._process)(1000, caches.PROCESS_SECONDS, lambda: now[0], lambda _cached: 1),
     )
     cache.put("aaaaaa", PlainLink("https://e.com"))
     now[0] = caches.PROCESS_SECONDS + 0.01

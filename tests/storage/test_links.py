@@ -9,7 +9,7 @@ import pytest
 
 from app import codes
 from app.model.errors import InvalidToken
-from app.model.links import LinkList
+from app.model.links import LinkList, NoLink, PlainLink
 from app.storage.links import LinkTable
 from app.targets import Target, accept
 from tests.harness.servers import Database
@@ -29,7 +29,7 @@ def rows(tables: Database) -> int:
 
 def test_a_new_target_gets_the_code(links: LinkTable) -> None:
     assert links.insert("aaaaaa", target(), None) == ("aaaaaa", True)
-    assert links.target("aaaaaa") == "https://e.com/x"
+    assert links.known("aaaaaa") == PlainLink("https://e.com/x")
 
 
 def test_a_known_target_gets_the_code_it_has(links: LinkTable, tables: Database) -> None:
@@ -43,14 +43,14 @@ def test_another_spelling_gets_the_code_of_the_first_and_changes_nothing(links: 
     links.insert("aaaaaa", target("https://E.com/x"), None)
 
     assert links.insert("bbbbbb", target("HTTPS://e.COM/x"), None) == ("aaaaaa", False)
-    assert links.target("aaaaaa") == "https://E.com/x"
+    assert links.known("aaaaaa") == PlainLink("https://E.com/x")
 
 
 def test_a_taken_code_overwrites_nothing(links: LinkTable) -> None:
     links.insert("aaaaaa", target("https://first.com"), None)
 
     assert links.insert("aaaaaa", target("https://second.com"), None) is None
-    assert links.target("aaaaaa") == "https://first.com"
+    assert links.known("aaaaaa") == PlainLink("https://first.com")
 
 
 def test_a_known_target_is_found_also_when_the_code_is_taken(links: LinkTable) -> None:
@@ -98,7 +98,7 @@ def test_an_owner_who_left_is_not_given_the_code_they_had(
 
     with pytest.raises(InvalidToken):
         links.insert("bbbbbb", target(), gone)
-    assert links.target("aaaaaa") == "https://e.com/x"
+    assert links.known("aaaaaa") == PlainLink("https://e.com/x")
 
 
 def test_the_longest_target_is_stored_and_found_again(links: LinkTable) -> None:
@@ -106,12 +106,12 @@ def test_the_longest_target_is_stored_and_found_again(links: LinkTable) -> None:
 
     assert links.insert("aaaaaa", longest, None) == ("aaaaaa", True)
     assert links.insert("bbbbbb", longest, None) == ("aaaaaa", False)
-    assert links.target("aaaaaa") == longest.url
+    assert links.known("aaaaaa") == PlainLink(longest.url)
 
 
 @pytest.mark.parametrize("code", ["zzzzzz", "'; --", "é", "x" * 10_000])
 def test_an_unknown_code_has_no_target(links: LinkTable, code: str) -> None:
-    assert links.target(code) is None
+    assert links.known(code) == NoLink()
 
 
 def test_links_are_listed_newest_first_and_undated_ones_last(

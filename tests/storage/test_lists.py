@@ -2,6 +2,7 @@
 
 import pytest
 
+from app.model.links import PlainLink
 from app.storage.links import LONGEST_TARGET, MOST_BYTES, LinkTable
 from tests.harness.servers import Database
 from tests.storage.conftest import MakeOwner
@@ -100,7 +101,7 @@ def test_a_target_of_the_go_service_is_read_up_to_a_bound(
 ) -> None:
     add(tables, None, {"aaaaaa": repeated(length)})
 
-    assert (links.target("aaaaaa") is not None) == known
+    assert isinstance(links.known("aaaaaa"), PlainLink) == known
 
 
 def test_what_leaves_the_database_is_bounded(

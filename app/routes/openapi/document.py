@@ -7,11 +7,12 @@ from typing import Any
 
 import msgspec
 
-from app.codes import LENGTH
+from app.codes import LONGEST_ALIAS, SHORTEST_ALIAS
 from app.config import PERMANENT_REDIRECTS
 from app.routes import schemas
 from app.routes.openapi.headers import HEADERS, references
-from app.routes.openapi.operations import HTML, JSON, Answer, Operation, operations
+from app.routes.openapi.operation import HTML, JSON, MERGE_PATCH, Answer, Operation
+from app.routes.openapi.operations import operations
 from app.routes.openapi.refusals import METHOD_NOT_ALLOWED, NOT_FOUND, Responses, refusals
 
 _DESCRIPTION = """\
@@ -44,6 +45,8 @@ _STRUCTS = (
     schemas.LoginBody,
     schemas.NewLink,
     schemas.KnownLink,
+    schemas.LinkBody,
+    schemas.LinkPatch,
     schemas.ResolvedLink,
     schemas.OwnedLinks,
     schemas.SignedUp,
@@ -57,8 +60,18 @@ _PARAMETERS = {
         "name": "code",
         "in": "path",
         "required": True,
-        "description": "The short code; also a link of another service that came along",
-        "schema": {"type": "string", "pattern": f"^[a-zA-Z0-9]{{{LENGTH}}}$"},
+        "description": "The short code, or an alias in any case",
+        "schema": {
+            "type": "string",
+            "pattern": f"^[a-zA-Z0-9_-]{{{SHORTEST_ALIAS},{LONGEST_ALIAS}}}$",
+        },
+    },
+    "If-Match": {
+        "name": "If-Match",
+        "in": "header",
+        "description": "The `ETag` of the link as it was seen; 412 if it has changed",
+        "schema": {"type": "string"},
+        "example": '"7"',
     },
     "X-Request-ID": {
         "name": "X-Request-ID",
@@ -121,14 +134,16 @@ def _described(operation: Operation, responses: Responses) -> dict[str, Any]:
         "description": operation.description + limited,
         "parameters": [
             {"$ref": f"#/components/parameters/{name}"}
-            for name in (*operation.path_parameters, "X-Request-ID")
+            for name in (*operation.parameters, "X-Request-ID")
         ],
         "responses": dict(sorted(found.items())),
         "security": _security(operation),
     }
     if operation.body:
         schema = {"$ref": f"#/components/schemas/{operation.body.__name__}"}
-        described["requestBody"] = {"required": True, "content": {JSON: {"schema": schema}}}
+        types = (MERGE_PATCH, JSON) if operation.patch else (JSON,)
+        content = {media_type: {"schema": schema} for media_type in types}
+        described["requestBody"] = {"required": True, "content": content}
     return described
 
 

@@ -36,6 +36,9 @@ HEADERS: dict[str, dict[str, Any]] = {
     "Retry-After": _header(
         "Seconds after which trying again helps", required=True, pattern="^[1-9][0-9]*$"
     ),
+    "Retry-After-Known": _header(
+        "`Retry-After`: seconds, where it is known when", pattern="^[1-9][0-9]*$"
+    ),
     "X-RateLimit-Limit": _header("Requests in a window", required=True, pattern="^[1-9][0-9]*$"),
     "X-RateLimit-Window": _header("Seconds of a window", required=True, pattern="^[1-9][0-9]*$"),
     "WWW-Authenticate": _header("RFC 6750", required=True, const="Bearer"),

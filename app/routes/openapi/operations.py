@@ -2,83 +2,42 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import msgspec
-
+from app.config import REDIRECT_STATUSES
 from app.model import errors
 from app.routes import schemas
+from app.routes.openapi.managed_operations import managed_links
+from app.routes.openapi.operation import (
+    CREATING,
+    HTML,
+    JSON,
+    RESOLVING,
+    TEXT,
+    Answer,
+    Operation,
+)
 from app.routes.site import ICONS
 
-JSON = "application/json"
-TEXT = "text/plain"
-HTML = "text/html"
+__all__ = ["HTML", "JSON", "Answer", "Operation", "operations"]
 
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One way an operation succeeds (or says 503 in its own shape)."""
-
-    status: int
-    description: str
-    body: type[msgspec.Struct] | None = None
-    media_type: str = JSON
-    """Empty: no content."""
-    page: bool = False
-    """Whether a browser (`Accept` preferring `text/html`) gets it as a page."""
-    headers: tuple[str, ...] = ()
-    """Beside those that every answer has."""
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """One method of one path."""
-
-    method: str
-    path: str
-    id: str
-    tag: str
-    summary: str
-    description: str
-    answers: tuple[Answer, ...]
-    refusals: tuple[type[errors.ServiceError], ...] = ()
-    """What the use case may say no with; limits, bodies and faults are added from the rest."""
-    body: type[msgspec.Struct] | None = None
-    limit: str | None = None
-    """The variable that sets its rate limit."""
-    bearer: str = "none"
-    """none, optional or required."""
-    pages: bool = False
-    """Whether a browser gets errors as a page."""
-    path_parameters: tuple[str, ...] = ()
-
-
-_RESOLVING = (
-    errors.ReservedWord,
-    errors.InvalidShortUrl,
-    errors.UrlNotFound,
-    errors.DatabaseUnavailable,
-)
 _STATIC = ("ETag",)
+_OWN_STATUS = "The way to the target of a link with this `redirect_status`"
 
 
 def _links() -> tuple[Operation, ...]:
     return (
         Operation(
             "post", "/api/", "createLink", "Links", "Shorten a URL",
-            "The same owner giving the same target gets the same code again. With a token the link"
-            " is the user's; without one it is nobody's. `/api` without the slash is the same.",
+            "With a `url` alone, the same owner giving the same target gets the same code again."
+            " With anything else the link is one of its own, which is never found again by its"
+            " target, and the answer tells all of it; only the same owner's same alias for the same"
+            " target is found. With a token the link is the user's; without one it is nobody's, and"
+            " takes `alias`, `expires_at` and `max_visits` alone. `/api` without the slash is the"
+            " same.",
             (
                 Answer(201, "A new link", schemas.NewLink),
                 Answer(200, "The link that the same owner already has", schemas.KnownLink),
             ),
-            (
-                errors.InvalidJson,
-                errors.InvalidUrl,
-                errors.InvalidToken,
-                errors.DatabaseUnavailable,
-                errors.IdGenerationFailed,
-            ),
+            CREATING,
             body=schemas.CreateBody,
             limit="RATE_LIMIT",
             bearer="optional",
@@ -87,9 +46,9 @@ def _links() -> tuple[Operation, ...]:
             "get", "/api/{code}", "resolveLink", "Links", "Tell where a link leads",
             "For a program that redirects by itself; see `/{code}` for a real redirect.",
             (Answer(200, "The target", schemas.ResolvedLink, headers=("Cache-Hit",)),),
-            _RESOLVING,
+            RESOLVING,
             limit="RATE_LIMIT_RESOLVE",
-            path_parameters=("code",),
+            parameters=("code",),
         ),
         Operation(
             "get", "/api/user/urls", "listLinks", "Links", "List one's own links",
@@ -130,18 +89,21 @@ def _accounts() -> tuple[Operation, ...]:
 
 def _redirects(status: int, *, permanent: bool) -> tuple[Operation, ...]:
     headers = ("Location", "Cache-Hit", "Referrer-Policy")
-    answer = Answer(
-        status,
-        "The way to the target",
-        media_type="",
-        headers=(*headers, "Cache-Control") if permanent else headers,
+    answers = tuple(
+        Answer(
+            each,
+            "The way to the target" if each == status else _OWN_STATUS,
+            media_type="",
+            headers=(*headers, "Cache-Control") if permanent else headers,
+        )
+        for each in (status, *sorted(REDIRECT_STATUSES - {status}))
     )
     described = "A browser (`Accept` preferring `text/html`) gets errors as a small page."
     return tuple(
         Operation(
-            method, "/{code}", name, "Redirects", summary, described, (answer,),
-            (*_RESOLVING, errors.InvalidUrl),
-            limit="RATE_LIMIT_RESOLVE", pages=True, path_parameters=("code",),
+            method, "/{code}", name, "Redirects", summary, described, answers,
+            (*RESOLVING, errors.InvalidUrl),
+            limit="RATE_LIMIT_RESOLVE", pages=True, parameters=("code",),
         )
         for method, name, summary in (
             ("get", "followLink", "Redirect to the target"),
@@ -230,6 +192,7 @@ def operations(redirect_status: int, *, permanent: bool) -> tuple[Operation, ...
     """Return every operation; the redirects answer with `redirect_status`."""
     return (
         *_links(),
+        *managed_links(),
         *_redirects(redirect_status, permanent=permanent),
         *_accounts(),
         *_operations(),

@@ -10,10 +10,12 @@ from typing import Any, NamedTuple
 from app.model import errors
 from app.routes.errors import HTTP_CODES
 from app.routes.openapi.headers import references
-from app.routes.openapi.operations import HTML, JSON, Operation
+from app.routes.openapi.operation import HTML, JSON, Operation
 
 ERROR = {"$ref": "#/components/schemas/ErrorBody"}
 _BODY_STATUSES = (413, 415)
+_SOMETIMES_LATER = (404,)
+_LATER = {errors.LinkNotStarted.code}
 
 
 class Refusal(NamedTuple):
@@ -88,6 +90,8 @@ def _response(status: int, those: list[Refusal], *, pages: bool, empty: bool) ->
         "description": f"{HTTPStatus(status).phrase}: {', '.join(codes)}",
         "headers": references(*_headers(status)),
     }
+    if status in _SOMETIMES_LATER and _LATER.intersection(codes):
+        response["headers"]["Retry-After"] = {"$ref": "#/components/headers/Retry-After-Known"}
     if empty:
         return response
     schema = {"allOf": [ERROR, {"properties": {"code": {"enum": codes}}}]}

@@ -1,0 +1,241 @@
+"""Make, see, change, disable and delete links one can manage: the use cases of their owners."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from app import codes, metrics
+from app.fields import GivenFields, checked
+from app.model.errors import (
+    AliasTaken,
+    EditConflict,
+    IdGenerationFailed,
+    InvalidLink,
+    LinkGone,
+    LinkLocked,
+    MissingToken,
+    PreconditionFailed,
+    UrlNotFound,
+)
+from app.model.links import PlainLink
+from app.model.managed_links import Fields, ManagedLink, Terms
+from app.states import state_of
+from app.storage.cache import LinkCache
+from app.storage.managed_links import ManagedLinkTable, Place, Revisions
+from app.targets import Target, absolute
+
+Accept = Callable[[str], Target]
+"""Takes a URL as a target, or raises InvalidUrl or TargetBlocked."""
+
+_ATTEMPTS = 10
+_EDITS = 5
+_FOR_ANYBODY = frozenset({"url", "alias", "expires_at", "max_visits"})
+# What is told of a link and cannot be set; sent back as it was, it is let be.
+_TOLD = frozenset({
+    "code", "state", "short_url", "created_at", "changed_at", "visits", "visitors", "bots",
+    "last_visit_at",
+})  # fmt: skip
+_PLAIN = ("starts_at", "expires_at", "max_visits", "redirect_status", "forward_query", "rules")
+
+
+class Managing:
+    """The use cases; `anonymous`: callers without an account may give more than a target."""
+
+    def __init__(self, table: ManagedLinkTable, cache: LinkCache, *, anonymous: bool) -> None:
+        self._table = table
+        self._cache = cache
+        self._anonymous = anonymous
+
+    def create(
+        self,
+        given: GivenFields,
+        alias: str | None,
+        owner: UUID | None,
+        accept: Accept,
+        place: Place | None = None,
+    ) -> tuple[ManagedLink, bool]:
+        """Return a link and whether it is new: an own alias with the same target is not.
+
+        Errors: InvalidLink, InvalidAlias, ReservedWord, AliasTaken, MissingToken, InvalidToken,
+        what `accept` raises, DatabaseUnavailable, IdGenerationFailed, TargetTaken.
+        """
+        if owner is None:
+            self._check_anonymous(given, alias)
+        fields, target = checked(given, accept)
+        wanted = None if alias is None else codes.accept_alias(alias)
+        if place is not None and (before := self._table.made_before(place)):
+            return self._own(before, owner), True
+        code = self._insert(wanted, fields, owner, place)
+        if code is None:
+            return self._known_alias(wanted or "", target, owner), False
+        link = self._own(code, owner)
+        # Also undoes what a look at the code may have left: "no link has this code".
+        self._cache.put(code, known_of(link.terms))
+        metrics.record_created(new=True)
+        return link, True
+
+    def get(self, code: str, owner: UUID) -> ManagedLink:
+        """Return one of the owner's links; raise UrlNotFound."""
+        return self._own(code, owner)
+
+    def change(
+        self, code: str, patch: object, owner: UUID, accept: Accept, revisions: Revisions = None
+    ) -> ManagedLink:
+        """Apply a JSON merge patch (RFC 7396) to what an owner may set of a link.
+
+        Errors: UrlNotFound, InvalidLink, LinkGone for one that was deleted, PreconditionFailed
+        if it is not at one of `revisions`, EditConflict, what `accept` raises, TargetTaken.
+        """
+        if not isinstance(patch, dict):
+            raise InvalidLink("a merge patch for a link is a JSON object")
+        for _ in range(_EDITS):
+            seen = self._own(code, owner)
+            if revisions is not None and seen.terms.revision not in revisions:
+                raise PreconditionFailed
+            if seen.terms.deleted:
+                raise LinkGone("the link was deleted; enable it to have it back")
+            fields, _ = checked(
+                patched(seen, patch, datetime.now(UTC)), _unless_kept(seen.terms, accept)
+            )
+            if self._table.update(seen, fields, owner, findable=_is_findable(seen, fields)):
+                return self._announced(self._own(seen.code, owner))
+        raise EditConflict
+
+    def disable(self, code: str, owner: UUID, revisions: Revisions = None) -> ManagedLink:
+        """Let a link send nobody anywhere; errors as `change`."""
+        changed = self._table.disable(code, owner, revisions)
+        return self._announced(changed or self._refuse(code, owner, revisions))
+
+    def enable(self, code: str, owner: UUID, revisions: Revisions = None) -> ManagedLink:
+        """Undo a disabling or a deletion; also raises LinkLocked."""
+        changed = self._table.enable(code, owner, revisions)
+        return self._announced(changed or self._refuse(code, owner, revisions))
+
+    def delete(self, code: str, owner: UUID, revisions: Revisions = None) -> None:
+        """Delete a link; its code is never given out again."""
+        changed = self._table.delete(code, owner, revisions)
+        self._announced(changed or self._refuse(code, owner, revisions))
+
+    def _check_anonymous(self, given: GivenFields, alias: str | None) -> None:
+        fields = msgspec.structs.asdict(given)
+        used = {name for name, value in fields.items() if value is not None}
+        if not used <= _FOR_ANYBODY or (not self._anonymous and (used != {"url"} or alias)):
+            raise MissingToken("these fields need an account")
+
+    def _insert(
+        self, alias: str | None, fields: Fields, owner: UUID | None, place: Place | None
+    ) -> str | None:
+        """Return the code of the new link, None if the alias is taken."""
+        if alias is not None:
+            return alias if self._table.insert(alias, fields, owner, place) else None
+        for _ in range(_ATTEMPTS):
+            code = codes.generate()
+            if self._table.insert(code, fields, owner, place):
+                return code
+            # Taken; or made by this very statement, of which the first answer was lost.
+            taken = self._table.owned(code, owner)
+            if taken is not None and taken.terms.target == absolute(fields.target):
+                return code
+        raise IdGenerationFailed
+
+    def _known_alias(self, alias: str, target: Target, owner: UUID | None) -> ManagedLink:
+        link = self._table.owned(alias, owner)
+        if link is None or link.terms.deleted or link.terms.target != target.url:
+            raise AliasTaken
+        metrics.record_created(new=False)
+        return link
+
+    def _own(self, code: str, owner: UUID | None) -> ManagedLink:
+        link = self._table.owned(code, owner) if codes.is_alias(code) else None
+        if link is None and code != code.lower() and codes.is_alias(code):
+            link = self._table.owned(code.lower(), owner)
+        if link is None:
+            raise UrlNotFound
+        return link
+
+    def _refuse(self, code: str, owner: UUID, revisions: Revisions) -> ManagedLink:
+        """Raise what kept a statement from changing a link."""
+        link = self._own(code, owner)
+        if revisions is not None and link.terms.revision not in revisions:
+            raise PreconditionFailed
+        if link.locked:
+            raise LinkLocked
+        if link.terms.deleted:
+            raise LinkGone("the link was deleted; enable it to have it back")
+        raise EditConflict
+
+    def _announced(self, link: ManagedLink) -> ManagedLink:
+        self._cache.changed(link.code, known_of(link.terms))
+        return link
+
+
+def known_of(terms: Terms) -> PlainLink | Terms:
+    """Return what caches hold of a link."""
+    plain = Terms(terms.target, terms.revision)
+    return PlainLink(terms.target, terms.revision) if terms == plain else terms
+
+
+def patched(seen: ManagedLink, patch: Mapping[str, Any], moment: datetime) -> GivenFields:
+    """Return what a link's owner gives by a patch of what is there; raise InvalidLink."""
+    document = _document(seen)
+    for name, value in patch.items():
+        if name in document:
+            document[name] = _merged(document[name], value)
+        elif name == "code" and value != seen.code:
+            raise InvalidLink("the code of a link cannot be changed")
+        elif name == "state" and value != state_of(seen.terms, moment):
+            raise InvalidLink("state cannot be set: use enable, disable or DELETE")
+        elif name not in _TOLD:
+            raise InvalidLink(f"{str(name)[:64]!r} is no field of a link")
+    try:
+        return msgspec.convert(document, GivenFields)
+    except msgspec.ValidationError as error:
+        raise InvalidLink(str(error)) from None
+
+
+def _document(seen: ManagedLink) -> dict[str, Any]:
+    terms = seen.terms
+    return {
+        "url": terms.target,
+        "title": seen.title,
+        "tags": list(seen.tags),
+        "starts_at": terms.starts_at and terms.starts_at.isoformat(),
+        "expires_at": terms.expires_at and terms.expires_at.isoformat(),
+        "max_visits": terms.max_visits,
+        "redirect_status": terms.redirect_status,
+        "forward_query": terms.forward_query,
+        "rules": msgspec.to_builtins(terms.rules) or None,
+    }
+
+
+def _merged(target: Any, patch: Any) -> Any:
+    """Return RFC 7396's MergePatch(Target, Patch)."""
+    if not isinstance(patch, dict):
+        return patch
+    merged = dict(target) if isinstance(target, dict) else {}
+    for name, value in patch.items():
+        if value is None:
+            merged.pop(name, None)
+        else:
+            merged[name] = _merged(merged.get(name), value)
+    return merged
+
+
+def _unless_kept(terms: Terms, accept: Accept) -> Accept:
+    """Take what the link already leads to as it is: old links may lead where new ones may not."""
+    kept = {terms.target, *(rule.url for rule in terms.rules)}
+
+    def accept_changed(url: str) -> Target:
+        return Target(url, b"") if url in kept else accept(url)
+
+    return accept_changed
+
+
+def _is_findable(seen: ManagedLink, fields: Fields) -> bool:
+    changed = fields.target != seen.terms.target
+    return not changed and not any(getattr(fields, name) for name in _PLAIN)

@@ -1,0 +1,42 @@
+"""One link of a request, made: of `POST /api/`, or of a bulk."""
+
+from __future__ import annotations
+
+from functools import partial
+from uuid import UUID
+
+from flask import Request
+
+from app.links import Links
+from app.managing import Managing
+from app.routes.link_answers import LinkAnswers
+from app.routes.schemas import CreateBody, KnownLink, NewLink
+from app.storage.managed_links import Place
+
+
+class LinkCreation:
+    """Makes plain links and managed ones; which it is, what was given decides."""
+
+    def __init__(self, links: Links, managing: Managing, answers: LinkAnswers) -> None:
+        self._links = links
+        self._managing = managing
+        self._answers = answers
+
+    def create(
+        self,
+        request: Request,
+        body: CreateBody,
+        owner: UUID | None,
+        place: Place | None = None,
+    ) -> NewLink | KnownLink:
+        """Return the answer for a link; errors as those of the use cases."""
+        if body.is_plain:
+            code, new = self._links.shorten(body.url, owner=owner, request_host=request.host)
+            shown = None
+        else:
+            accept = partial(self._links.accept, request_host=request.host)
+            link, new = self._managing.create(body, body.alias, owner, accept, place)
+            code, shown = link.code, self._answers.body(request, link)
+        if new:
+            return NewLink("URL shortened successfully", code, shown)
+        return KnownLink("URL already exists, returning existing short code", code, shown)

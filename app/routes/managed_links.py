@@ -1,0 +1,61 @@
+"""`/api/links/<code>`: see, change, disable, enable and delete one's own links."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from flask import Blueprint, Response, request
+
+from app.links import Links
+from app.managing import Managing
+from app.model.errors import InvalidJson
+from app.routes.admission import Admission
+from app.routes.bodies import BodyReader
+from app.routes.link_answers import LinkAnswers, seen_revisions
+from app.routes.origins import Origins
+
+
+def managed_links_blueprint(
+    links: Links,
+    managing: Managing,
+    admission: Admission,
+    answers: LinkAnswers,
+    origins: Origins,
+) -> Blueprint:
+    """Return the routes for one of the caller's links."""
+    blueprint = Blueprint("managed_links", __name__, url_prefix="/api/links/<code>")
+    patches: BodyReader[dict[str, Any]] = BodyReader(dict[str, Any], InvalidJson, origins)
+
+    @blueprint.get("")
+    def show(code: str) -> Response:
+        owner = admission.owner(request)
+        return answers.answer(request, managing.get(code, owner))
+
+    @blueprint.patch("")
+    def change(code: str) -> Response:
+        owner = admission.owner(request)
+        accept = partial(links.accept, request_host=request.host)
+        patch = patches.read(request)
+        changed = managing.change(code, patch, owner, accept, seen_revisions(request))
+        return answers.answer(request, changed)
+
+    @blueprint.delete("")
+    def delete(code: str) -> Response:
+        owner = admission.owner(request)
+        managing.delete(code, owner, seen_revisions(request))
+        answer = Response(status=204)
+        del answer.headers["Content-Type"]  # there is no content
+        return answer
+
+    @blueprint.post("/enable")
+    def enable(code: str) -> Response:
+        owner = admission.owner(request)
+        return answers.answer(request, managing.enable(code, owner, seen_revisions(request)))
+
+    @blueprint.post("/disable")
+    def disable(code: str) -> Response:
+        owner = admission.owner(request)
+        return answers.answer(request, managing.disable(code, owner, seen_revisions(request)))
+
+    return blueprint

@@ -1,0 +1,159 @@
+"""Which state a link is in at a moment, and what it answers to a visitor: all rules, one place."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from app.model.errors import LinkGone, LinkNotStarted
+from app.model.managed_links import Condition, Device, State, Terms
+
+QR_PARAMETER = "qr"
+"""What the picture of a QR code adds to the query; never forwarded."""
+
+_GONE = {
+    State.EXPIRED: "the link has expired",
+    State.EXHAUSTED: "the link has taken all the visits it was made for",
+    State.DISABLED: "the link is disabled",
+    State.DELETED: "the link was deleted",
+}
+BLOCKED = "the link leads to a host that is blocked"
+
+
+class Visitor(Protocol):
+    """What rules ask about somebody who follows a link."""
+
+    @property
+    def device(self) -> Device | None:
+        """The kind of device."""
+
+    @property
+    def languages(self) -> Sequence[str]:
+        """Language ranges of Accept-Language, the preferred first, in lower case."""
+
+    @property
+    def country(self) -> str | None:
+        """Two capital letters, None where nobody knows."""
+
+    @property
+    def query(self) -> str:
+        """The query as it was sent, percent-encoded, without the question mark."""
+
+    @property
+    def parameters(self) -> Sequence[tuple[str, str]]:
+        """The query's names and values, decoded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where a visitor is sent."""
+
+    target: str
+    redirect_status: int | None
+    """None: as the service does by itself."""
+    limited: bool
+    """Whether the visit is one of a limited number, so that each has to ask."""
+    expires_in: int | None
+    """Whole seconds until the link expires."""
+
+
+def state_of(terms: Terms, moment: datetime) -> State:
+    """Return the state of a link at a moment."""
+    if terms.deleted:
+        return State.DELETED
+    if terms.disabled:
+        return State.DISABLED
+    if terms.expires_at is not None and terms.expires_at <= moment:
+        return State.EXPIRED
+    if terms.exhausted:
+        return State.EXHAUSTED
+    if terms.starts_at is not None and terms.starts_at > moment:
+        return State.SCHEDULED
+    return State.ACTIVE
+
+
+def destination(
+    terms: Terms, visitor: Visitor, moment: datetime, blocked: Callable[[str], bool]
+) -> Destination:
+    """Return where a visitor is sent; raise LinkGone or LinkNotStarted.
+
+    `blocked` tells whether nobody may be sent to a URL.
+    """
+    check_active(terms, moment)
+    target = _chosen(terms, visitor)
+    if blocked(target):
+        raise LinkGone(BLOCKED)
+    if terms.forward_query:
+        target = with_query(target, visitor.query)
+    expires_in = None
+    if terms.expires_at is not None:
+        expires_in = int((terms.expires_at - moment).total_seconds())
+    return Destination(target, terms.redirect_status, terms.max_visits is not None, expires_in)
+
+
+def check_active(terms: Terms, moment: datetime) -> None:
+    """Raise LinkGone or LinkNotStarted for a link that sends nobody anywhere."""
+    state = state_of(terms, moment)
+    if state is State.SCHEDULED and terms.starts_at is not None:
+        wait = math.ceil((terms.starts_at - moment).total_seconds())
+        raise LinkNotStarted(retry_after=max(1, wait))
+    if state in _GONE:
+        raise LinkGone(_GONE[state])
+
+
+def with_query(target: str, query: str) -> str:
+    """Return a target with a visitor's query behind its own, byte for byte, before the fragment."""
+    forwarded = "&".join(
+        part for part in query.split("&") if part not in {QR_PARAMETER, f"{QR_PARAMETER}="}
+    )
+    if not forwarded:
+        return target
+    address, mark, fragment = target.partition("#")
+    joint = "?"
+    if "?" in address:
+        joint = "" if address.endswith(("?", "&")) else "&"
+    return f"{address}{joint}{forwarded}{mark}{fragment}"
+
+
+def _chosen(terms: Terms, visitor: Visitor) -> str:
+    if not terms.rules:
+        return terms.target
+    language = _language(terms, visitor)
+    for rule in terms.rules:
+        if _met(rule.condition, visitor, language):
+            return rule.url
+    return terms.target
+
+
+def _language(terms: Terms, visitor: Visitor) -> str | None:
+    """Return the one language of all rules that suits the visitor best."""
+    offered = [rule.condition.language for rule in terms.rules if rule.condition.language]
+    return looked_up(visitor.languages, offered) if offered else None
+
+
+def looked_up(ranges: Iterable[str], offered: Iterable[str]) -> str | None:
+    """Look up the first range that an offered tag meets (RFC 4647, section 3.4), in lower case."""
+    tags = {tag.lower() for tag in offered}
+    for wanted in ranges:
+        parts = wanted.lower().split("-")
+        while parts:
+            if (tag := "-".join(parts)) in tags:
+                return tag
+            parts.pop()
+            if parts and len(parts[-1]) == 1:
+                parts.pop()  # a single letter only introduces what followed it
+    return None
+
+
+def _met(condition: Condition, visitor: Visitor, language: str | None) -> bool:
+    if condition.device is not None and condition.device != visitor.device:
+        return False
+    if condition.language is not None and condition.language.lower() != language:
+        return False
+    if condition.country is not None and condition.country != visitor.country:
+        return False
+    wanted = condition.query
+    return wanted is None or (wanted.name, wanted.value) in visitor.parameters
