@@ -95,7 +95,7 @@ class RequestLog:
         request.status = int(status[:3])
         if self._spans is not None:
             current_request.set(request)  # what the SDK may log of its headers
-            self._spans.answered(environ, request, route, status)
+            self._spans.answered(environ, request, route)
             current_request.set(None)
         return _Body(body, request, self._finish)
 

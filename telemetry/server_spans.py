@@ -3,15 +3,14 @@
 OpenTelemetry's Flask instrumentation costs four bare views (docs/performance.md): it collects the
 attributes of a request twice and sets them twice, builds the URL to look for exclusions, and reads
 the environment for headers to capture. This module emits the same spans and measurements from one
-look at the request; tests/performance/test_server_spans.py compares every attribute of both.
+look at the request, for answers of Flask and for those given before it;
+tests/performance/test_server_spans.py compares every attribute with the stock ones.
 """
 
 from __future__ import annotations
 
-import threading
 import weakref
-from collections.abc import Callable, Iterable
-from functools import lru_cache
+from collections.abc import Iterable
 from time import perf_counter, time_ns
 from typing import TYPE_CHECKING, Any
 
@@ -20,13 +19,13 @@ from flask.globals import request_ctx
 from opentelemetry import context, metrics, trace
 from opentelemetry.context import Context
 from opentelemetry.instrumentation.wsgi import wsgi_getter
-from opentelemetry.metrics import CallbackOptions, Observation
 from opentelemetry.propagate import extract, get_global_textmap
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode
-from opentelemetry.util.http import detect_synthetic_user_agent, sanitize_method
+from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, Status, StatusCode
 
 from telemetry.context import Request
-from telemetry.redact import redact_path
+from telemetry.finished_spans import finished_spans
+from telemetry.http_attributes import attributes_of, method_of, span_name
+from telemetry.http_metrics import HttpMetrics
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -35,31 +34,15 @@ _SCOPE = "telemetry"
 _SCHEMA = "https://opentelemetry.io/schemas/1.21.0"
 _KEY = "telemetry.server_span"
 _REQUEST = "telemetry.request"
-_MASK = "***"
-# Seconds (OpenTelemetry semantic conventions, HTTP metrics).
-_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
-
-Attributes = dict[str, str | int]
+_NO_CONTEXT = Context()
 
 
 class _Served:
-    """What is known of one request while it is served."""
+    """What is known of one request while an application serves it."""
 
-    __slots__ = (
-        "context",
-        "error",
-        "method",
-        "raised",
-        "returned",
-        "route",
-        "span",
-        "started",
-        "status",
-        "token",
-    )
+    __slots__ = ("context", "method", "raised", "returned", "route", "span", "status", "token")
 
     def __init__(self, method: str) -> None:
-        self.started = time_ns()
         self.method = method
         self.span: Span = trace.INVALID_SPAN
         self.token: Any = None
@@ -70,7 +53,6 @@ class _Served:
         self.raised: BaseException | None = None
         self.route: str | None = None
         self.status = 0
-        self.error: str | None = None
 
 
 class ServerSpans:
@@ -80,23 +62,9 @@ class ServerSpans:
         self._untraced = untraced
         self._app: WSGIApplication = app.wsgi_app
         self._tracer = trace.get_tracer(_SCOPE, schema_url=_SCHEMA)
-        meter = metrics.get_meter(_SCOPE, schema_url=_SCHEMA)
-        self._duration = meter.create_histogram(
-            "http.server.request.duration",
-            unit="s",
-            description="Duration of HTTP server requests.",
-            explicit_bucket_boundaries_advisory=_BUCKETS,
-        )
-        # A number in memory that the exporter reads; the SDK's own counter takes 10 µs to add one.
-        self._active: dict[tuple[str, str], int] = {}
-        self._lock = threading.Lock()
-        meter.create_observable_up_down_counter(
-            "http.server.active_requests",
-            callbacks=[self._observe_active],
-            unit="{request}",
-            description="Number of active HTTP server requests.",
-        )
-        self._carriers = tuple(
+        self._finished = finished_spans(self._tracer, _SCOPE, _SCHEMA)
+        self._metrics = HttpMetrics(metrics.get_meter(_SCOPE, schema_url=_SCHEMA))
+        self._carriers = frozenset(
             "HTTP_" + name.upper().replace("-", "_") for name in get_global_textmap().fields
         )
         app.wsgi_app = self  # type: ignore[method-assign]
@@ -106,97 +74,88 @@ class ServerSpans:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Serve one request."""
         begun = perf_counter()
-        method = _method(environ["REQUEST_METHOD"])
+        method = method_of(environ["REQUEST_METHOD"])
         kind = (method, environ["wsgi.url_scheme"])
-        if _path(environ) in self._untraced:
-            self._count(kind, 1)
-            try:
+        self._metrics.begin(kind)
+        try:
+            if _path(environ) in self._untraced:
                 return self._app(environ, start_response)
-            finally:
-                self._count(kind, -1)
-        served = environ[_KEY] = _Served(method)
+            served = environ[_KEY] = _Served(method)
+            body = self._serve(environ, start_response, served)
+            if served.status:
+                spanned = trace.set_span_in_context(served.span)
+                seconds = perf_counter() - begun
+                self._metrics.measure(seconds, kind, served.status, served.route, spanned)
+            return body
+        finally:
+            self._metrics.end(kind)
 
+    def answered(self, environ: WSGIEnvironment, request: Request, route: str) -> None:
+        """Make span and measurement of an answer that was given without the application."""
+        method = method_of(environ["REQUEST_METHOD"])
+        kind = (method, environ["wsgi.url_scheme"])
+        self._metrics.begin(kind)
+        status = request.status
+        attributes = attributes_of(environ, method, request)
+        attributes["http.route"] = route
+        attributes["http.response.status_code"] = status
+        if status >= 500:
+            attributes["error.type"] = str(status)
+        parent = self._parent(environ) or _NO_CONTEXT
+        name = span_name(method, route)
+        started = time_ns() - int((perf_counter() - request.started) * 1e9)
+        if self._finished:
+            ids = self._finished.finish(name, parent, attributes, started, error=status >= 500)
+        else:
+            span = self._tracer.start_span(
+                name, parent, SpanKind.SERVER, attributes, start_time=started
+            )
+            if status >= 500:
+                span.set_status(Status(StatusCode.ERROR))
+            span.end()
+            ids = span.get_span_context()
+        _tell_ids(request, ids)
+        spanned = trace.set_span_in_context(NonRecordingSpan(ids), _NO_CONTEXT)
+        self._metrics.measure(perf_counter() - request.started, kind, status, route, spanned)
+        self._metrics.end(kind)
+
+    def _serve(
+        self, environ: WSGIEnvironment, start_response: StartResponse, served: _Served
+    ) -> Iterable[bytes]:
         def start(status: str, *rest: Any) -> Any:
             _answered(served, status)
             return start_response(status, *rest)
 
-        self._count(kind, 1)
-        parent = self._start(environ, served, environ.get(_REQUEST))
-        served.token = context.attach(trace.set_span_in_context(served.span, parent))
-        try:
-            body = self._app(environ, start)
-            if served.status:
-                self._measure(served, kind[1], perf_counter() - begun)
-            return body
-        finally:
-            served.returned = True
-            if served.context is None:
-                _end(served)
-            self._count(kind, -1)
-
-    def answered(self, environ: WSGIEnvironment, request: Request, route: str, status: str) -> None:
-        """Make span and measurement of an answer that was given without the application."""
-        method = _method(environ["REQUEST_METHOD"])
-        kind = (method, environ["wsgi.url_scheme"])
-        served = _Served(method)
-        served.started -= int((perf_counter() - request.started) * 1e9)
-        served.route = route
-        self._count(kind, 1)
-        self._start(environ, served, request)
-        _answered(served, status)
-        served.span.end()
-        self._measure(served, kind[1], perf_counter() - request.started)
-        self._count(kind, -1)
-
-    def _start(self, environ: WSGIEnvironment, served: _Served, request: object) -> Context:
-        """Start the span and return the context it was started in."""
-        attributes = _attributes(environ, served.method)
-        if isinstance(request, Request):
-            attributes["request_id"] = request.request_id
-            if request.amzn_trace_id is not None:
-                attributes["aws.xray.trace_header"] = request.amzn_trace_id
-        if served.route is not None:
-            attributes["http.route"] = served.route
+        request = environ.get(_REQUEST)
+        attributes = attributes_of(environ, served.method, request)
         parent = context.get_current()
         kind = SpanKind.INTERNAL
         if trace.get_current_span(parent) is trace.INVALID_SPAN:
             kind = SpanKind.SERVER
-            for carrier in self._carriers:
-                if carrier in environ:
-                    parent = extract(environ, getter=wsgi_getter)
-                    break
-        served.span = self._tracer.start_span(
-            _name(served.method, served.route), parent, kind, attributes, start_time=served.started
-        )
-        ids = served.span.get_span_context()
-        if isinstance(request, Request) and ids.is_valid:
-            request.trace_id = f"{ids.trace_id:032x}"
-            request.span_id = f"{ids.span_id:016x}"
-        return parent
+            parent = self._parent(environ) or parent
+        name = span_name(served.method, None)
+        served.span = self._tracer.start_span(name, parent, kind, attributes)
+        if isinstance(request, Request):
+            _tell_ids(request, served.span.get_span_context())
+        served.token = context.attach(trace.set_span_in_context(served.span, parent))
+        try:
+            return self._app(environ, start)
+        finally:
+            served.returned = True
+            if served.context is None:
+                _end(served)
 
-    def _measure(self, served: _Served, scheme: str, seconds: float) -> None:
-        attributes: Attributes = {
-            "http.request.method": served.method,
-            "url.scheme": scheme,
-            "http.response.status_code": served.status,
-        }
-        if served.route is not None:
-            attributes["http.route"] = served.route
-        if served.error is not None:
-            attributes["error.type"] = served.error
-        self._duration.record(seconds, attributes, trace.set_span_in_context(served.span))
+    def _parent(self, environ: WSGIEnvironment) -> Context | None:
+        """Return what the client told of its own span and baggage, or None."""
+        if self._carriers.isdisjoint(environ):
+            return None
+        return extract(environ, getter=wsgi_getter)
 
-    def _count(self, kind: tuple[str, str], step: int) -> None:
-        with self._lock:
-            self._active[kind] = self._active.get(kind, 0) + step
 
-    def _observe_active(self, _options: CallbackOptions) -> list[Observation]:
-        with self._lock:
-            counts = list(self._active.items())
-        return [
-            Observation(count, {"http.request.method": method, "url.scheme": scheme})
-            for (method, scheme), count in counts
-        ]
+def _tell_ids(request: Request, ids: SpanContext) -> None:
+    if ids.is_valid:
+        request.trace_id = f"{ids.trace_id:032x}"
+        request.span_id = f"{ids.span_id:016x}"
 
 
 def _tell_route() -> None:
@@ -211,7 +170,7 @@ def _tell_route() -> None:
     if request.url_rule is not None:
         served.route = request.url_rule.rule
         served.span.set_attribute("http.route", served.route)
-        served.span.update_name(_name(served.method, served.route))
+        served.span.update_name(span_name(served.method, served.route))
 
 
 def _tell_end(error: BaseException | None) -> None:
@@ -240,61 +199,9 @@ def _answered(served: _Served, status: str) -> None:
     span = served.span
     span.set_attribute("http.response.status_code", served.status)
     if served.status >= 500:
-        served.error = status[:3]
-        span.set_attribute("error.type", served.error)
+        span.set_attribute("error.type", status[:3])
         span.set_status(Status(StatusCode.ERROR))
-
-
-def _name(method: str, route: str | None) -> str:
-    named = "HTTP" if method == "_OTHER" else method
-    return named if route is None else f"{named} {route}"
-
-
-def _attributes(environ: WSGIEnvironment, method: str) -> Attributes:
-    """Collect what the conventions want of a request (HTTP server spans, stable)."""
-    attributes: Attributes = {
-        "http.request.method": method,
-        "url.scheme": environ["wsgi.url_scheme"],
-    }
-    get: Callable[..., Any] = environ.get
-    given = environ["REQUEST_METHOD"].strip()
-    if given != method:
-        attributes["http.request.method_original"] = given
-    if host := get("HTTP_HOST"):
-        attributes["server.address"] = host
-    if port := get("SERVER_PORT"):
-        attributes["server.port"] = int(port)
-    if get("RAW_URI") or get("REQUEST_URI"):
-        if path := get("PATH_INFO"):
-            attributes["url.path"] = redact_path(path)
-        if get("QUERY_STRING"):
-            attributes["url.query"] = _MASK  # it may be anybody's secret
-    if version := get("SERVER_PROTOCOL", "").upper().removeprefix("HTTP/"):
-        attributes["network.protocol.version"] = version
-    _add_client(attributes, get)
-    return attributes
-
-
-def _add_client(attributes: Attributes, get: Callable[..., Any]) -> None:
-    if address := get("REMOTE_ADDR"):
-        attributes["client.address"] = address
-    if port := get("REMOTE_PORT"):
-        attributes["client.port"] = int(port)
-    if agent := get("HTTP_USER_AGENT"):
-        attributes["user_agent.original"] = agent
-        if synthetic := _synthetic(agent):
-            attributes["user_agent.synthetic.type"] = synthetic
 
 
 def _path(environ: WSGIEnvironment) -> str:
     return f"{environ.get('SCRIPT_NAME', '')}/{environ.get('PATH_INFO', '').lstrip('/')}"
-
-
-@lru_cache(maxsize=64)
-def _method(given: str) -> str:
-    return sanitize_method(given).strip()
-
-
-@lru_cache(maxsize=1024)
-def _synthetic(agent: str) -> str | None:
-    return detect_synthetic_user_agent(agent)

@@ -17,7 +17,7 @@ Recorded = dict[str, Any]
 @pytest.fixture(scope="module", params=[1.0, 0.0], ids=["sampled", "not sampled"])
 def recorded(request: pytest.FixtureRequest) -> dict[str, Recorded]:
     """Serve all requests with each of the two, in processes of their own."""
-    return {variant: _run(variant, request.param) for variant in ("stock", "ours")}
+    return {variant: _run(variant, request.param) for variant in ("stock", "ours", "short")}
 
 
 def _run(variant: str, ratio: float) -> Recorded:
@@ -43,15 +43,39 @@ def test_a_request_leaves_the_same_spans(recorded: dict[str, Recorded], name: st
     assert ours == stock
 
 
+@pytest.mark.parametrize("name", REQUESTS)
+def test_an_answer_given_before_flask_leaves_the_same(
+    recorded: dict[str, Recorded], name: str
+) -> None:
+    stock, short = (
+        {
+            **recorded[variant]["requests"][name],
+            "spans": _without_children(recorded[variant]["requests"][name]["spans"]),
+        }
+        for variant in ("stock", "short")
+    )
+
+    assert short == stock
+
+
+def _without_children(spans: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Leave out what the view adds, which is not asked."""
+    return [span for span in spans if span["name"] != "child"]
+
+
+@pytest.mark.parametrize("variant", ["ours", "short"])
 @pytest.mark.parametrize("name", ["http.server.request.duration", "http.server.active_requests"])
-def test_a_metric_has_the_same_points(recorded: dict[str, Recorded], name: str) -> None:
-    stock, ours = (recorded[variant]["metrics"][name] for variant in ("stock", "ours"))
+def test_a_metric_has_the_same_points(
+    recorded: dict[str, Recorded], name: str, variant: str
+) -> None:
+    stock, ours = (recorded[which]["metrics"][name] for which in ("stock", variant))
 
     assert ours == stock
 
 
-def test_there_is_no_other_metric(recorded: dict[str, Recorded]) -> None:
-    assert set(recorded["ours"]["metrics"]) == set(recorded["stock"]["metrics"])
+@pytest.mark.parametrize("variant", ["ours", "short"])
+def test_there_is_no_other_metric(recorded: dict[str, Recorded], variant: str) -> None:
+    assert set(recorded[variant]["metrics"]) == set(recorded["stock"]["metrics"])
 
 
 def test_nothing_shows_what_somebody_put_into_the_path(recorded: dict[str, Recorded]) -> None:
@@ -73,3 +97,6 @@ def test_the_comparison_sees_something(recorded: dict[str, Recorded]) -> None:
     assert requests["parent"]["spans"][0]["attributes"]["http.route"] == "/items/<name>"
     assert requests["untraced"]["spans"] == []
     assert requests["active requests"]["seen"]["body"].count('"value":1') == 1
+    assert [span["name"] for span in requests["parent"]["spans"]] == ["GET /items/<name>", "child"]
+    answered = recorded["short"]["requests"]["parent"]["spans"]
+    assert [span["name"] for span in answered] == ["GET /items/<name>"]
