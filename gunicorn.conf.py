@@ -95,6 +95,12 @@ def post_fork(server, worker):
     telemetry.start(server.telemetry_config, worker.slot)
 
 
+def post_worker_init(worker):
+    """Begin what the application wants to do beside serving requests."""
+    for begin in getattr(worker.wsgi, "extensions", {}).get("worker_start", ()):
+        begin(worker.slot)
+
+
 def worker_abort(worker):
     """Hurry: the master sends SIGKILL about a second after SIGABRT."""
     worker.flush_budget = 0.8

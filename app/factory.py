@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from functools import partial
+import os
+import time
 
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -12,9 +14,12 @@ from app import metrics, targets
 from app.accounts import Accounts
 from app.blocking import Blocklist
 from app.config import Settings
+from app.fingerprints import fingerprints, shown, without_credentials
 from app.links import Links
 from app.managing import Managing
+from app.model.worker_reports import WorkerReport
 from app.passwords import Passwords
+from app.reporting import Reporter
 from app.routes import bodies
 from app.routes.accounts import accounts_blueprint
 from app.routes.admission import Admission
@@ -22,6 +27,7 @@ from app.routes.client_addresses import ClientAddresses
 from app.routes.cors import Cors, answer_preflights
 from app.routes.creation import LinkCreation
 from app.routes.errors import handle_errors
+from app.routes.forwarding import ForwardingNotes
 from app.routes.health import health_blueprint
 from app.routes.link_answers import LinkAnswers
 from app.routes.links import links_blueprint
@@ -44,6 +50,7 @@ from app.storage.rate_limits import RateLimits
 from app.storage.redis import Redis
 from app.storage.redis_feed import RedisFeed
 from app.storage.users import UserTable
+from app.storage.worker_reports import ReportFolder
 from app.tokens import Tokens
 from app.visitors import Countries, Visitor
 
@@ -93,7 +100,8 @@ def create_app(settings: Settings) -> Flask:
 
     proxies = settings.trusted_proxies
     app.wsgi_app = MergedSlashes(app.wsgi_app)  # type: ignore[method-assign]
-    app.wsgi_app = ClientAddresses(app.wsgi_app, proxies)  # type: ignore[method-assign]
+    notes = ForwardingNotes()
+    app.wsgi_app = ClientAddresses(app.wsgi_app, proxies, notes)  # type: ignore[method-assign]
     app.wsgi_app = ProxyFix(app.wsgi_app, x_for=0, x_proto=proxies, x_host=0)  # type: ignore[method-assign]
     cors = Cors(app, settings.cors_origins)
     at_once: AtOnce = never
@@ -107,11 +115,20 @@ def create_app(settings: Settings) -> Flask:
     metrics.observe_breaker("postgresql", lambda: database.breaker.is_open)
     if redis:
         metrics.observe_breaker("redis", lambda: redis.breaker.is_open)
-    app.extensions["worker_exit"] = (
+    reporter = Reporter(
+        lambda slot: _report(settings, slot, database, redis, notes),
+        lambda: fingerprints(settings),
+        ReportFolder(settings.port),
+        redis,
+    )
+    app.extensions["worker_start"] = (reporter.start,)
+    closers = (
+        reporter.stop,
         background.stop,
         database.close,
         *((redis.close,) if redis else ()),
     )
+    app.extensions["worker_exit"] = closers
     database.open()
     background.start()
     return app
@@ -133,6 +150,34 @@ def _links(
     )
     managing = Managing(ManagedLinkTable(database), cache, anonymous=settings.anonymous_fields)
     return links, managing, Background(settings.postgres, [feed.look])
+
+
+def _report(
+    settings: Settings, slot: int, database: Database, redis: Redis | None, notes: ForwardingNotes
+) -> tuple[WorkerReport, int]:
+    described = telemetry.describe()
+    report = WorkerReport(
+        task=described.instance,
+        slot=slot,
+        pid=os.getpid(),
+        version=described.version,
+        environment=settings.env,
+        taken_at=time.time(),
+        port=settings.port,
+        address=database.address,
+        settings={
+            **shown(settings),
+            "OTEL_EXPORTER_OTLP_ENDPOINT": without_credentials(described.otlp_endpoint),
+            "LOKI_ENDPOINT": without_credentials(described.loki_endpoint),
+            "OTEL_TRACES_SAMPLER": described.sampler,
+            "LOG_LEVEL": described.log_level,
+        },
+        postgresql=database.state(),
+        redis=redis.state() if redis else None,
+        telemetry=dict(described.works),
+        forwarding=notes.summary(),
+    )
+    return report, described.unwritten
 
 
 def _own_hosts(public_base_url: str | None) -> frozenset[str]:

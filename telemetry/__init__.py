@@ -7,6 +7,7 @@
     observe = telemetry.instrument(app)               # straight after Flask()
     observe(environ, route, status, body, began)      # an answer given before Flask
     telemetry.health(), telemetry.prometheus_text()   # for /healthz and /metrics
+    telemetry.describe()                              # for whoever looks for a fault
     telemetry.stop(budget=13.0)                       # flushes spans, then metrics, then logs
 
 Nothing else is public. Without `start` every function is harmless: `instrument` does nothing,
@@ -15,6 +16,8 @@ Nothing else is public. Without `start` every function is harmless: `instrument`
 
 from telemetry.config import Config, ConfigError
 from telemetry.lifecycle import (
+    Description,
+    describe,
     health,
     instrument,
     log_to_stdout,
@@ -27,6 +30,8 @@ from telemetry.lifecycle import (
 __all__ = [
     "Config",
     "ConfigError",
+    "Description",
+    "describe",
     "health",
     "instrument",
     "log_to_stdout",

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import logging
 import os
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from telemetry import otel_environment
@@ -19,7 +22,17 @@ if TYPE_CHECKING:
 
 OTEL_MODULES = ("telemetry.instruments", "telemetry.instrumentation", "telemetry.otel")
 
-__all__ = ["health", "instrument", "log_to_stdout", "prepare", "prometheus_text", "start", "stop"]
+__all__ = [
+    "Description",
+    "describe",
+    "health",
+    "instrument",
+    "log_to_stdout",
+    "prepare",
+    "prometheus_text",
+    "start",
+    "stop",
+]
 
 _worker: WorkerTelemetry | None = None
 
@@ -90,6 +103,42 @@ def health() -> dict[str, object]:
     answer["environment"] = config.environment
     answer["timestamp"] = int(time.time())
     return answer
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What telemetry is in this process: names, places, and whether it works."""
+
+    instance: str
+    """The task or host."""
+    version: str
+    environment: str
+    otlp_endpoint: str | None
+    loki_endpoint: str | None
+    sampler: str
+    log_level: str
+    works: Mapping[str, bool]
+    """Of each configured signal, whether its last export was accepted."""
+    unwritten: int
+    """Log lines so far that standard output did not take."""
+
+
+def describe() -> Description:
+    """Return what there is to know of this process' telemetry, from kept state."""
+    worker = _worker
+    config = worker.config if worker else Config.named(os.environ)
+    state = health()
+    return Description(
+        instance=config.instance,
+        version=config.service_version,
+        environment=config.environment,
+        otlp_endpoint=config.otlp_endpoint,
+        loki_endpoint=config.loki_endpoint,
+        sampler=config.sampler,
+        log_level=logging.getLevelName(config.log_level).lower(),
+        works={signal: bool(state[f"{signal}_works"]) for signal in SIGNALS if state[signal]},
+        unwritten=worker.pipeline.unwritten if worker else 0,
+    )
 
 
 def prometheus_text() -> bytes | None:

@@ -16,6 +16,7 @@ from app.doctor import (
     requests,
     service,
     strength,
+    workers,
 )
 from app.doctor.findings import Check
 from app.doctor.situation import Situation
@@ -35,6 +36,7 @@ def checks(situation: Situation) -> list[Check]:
         Check((collector.TRACES,), partial(collector.check_traces, situation)),
         Check((collector.METRICS,), partial(collector.check_metrics, situation)),
         Check(loki.ROWS, partial(loki.check_loki, situation)),
+        Check(workers.ROWS, partial(workers.check_workers, situation)),
         Check((service.ALIVE,), partial(service.check_alive, situation)),
         Check((service.HEALTH,), partial(service.check_health, situation)),
     ]

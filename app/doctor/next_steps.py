@@ -8,12 +8,14 @@ No command has a comment after it, which some shells take for words of the comma
 from __future__ import annotations
 
 import json
+import re
 import shlex
 
 from app.doctor.situation import Situation
 
 SERVICE = "shortener"
 CONTAINER = "go-backend"
+_TASK = re.compile(r"[0-9a-f]{32}")
 WHO = (
     "SELECT usename, application_name, client_addr, state, count(*) FROM pg_stat_activity"
     " GROUP BY 1, 2, 3, 4 ORDER BY 5 DESC LIMIT 20"
@@ -46,6 +48,41 @@ def in_the_image(situation: Situation, *words: str) -> str:
 def sql(situation: Situation, statement: str) -> str:
     """Return how to run one statement as the service's user."""
     return in_the_image(situation, "sql", statement)
+
+
+def replace_task(situation: Situation, task: str) -> str:
+    """Return how to let ECS replace one task that is beyond help."""
+    if situation.local or not _TASK.fullmatch(task):
+        return "End this worker's service and start it again"
+    return f"aws ecs stop-task --cluster {situation.cluster} --task {task} --reason doctor"
+
+
+def replace_all(situation: Situation, local: str) -> str:
+    """Return how to give every task the variables and secrets of now, by a rolling deployment."""
+    return local if situation.local else situation.restart
+
+
+def addresses_of_tasks(situation: Situation) -> str:
+    """Return how to find the tasks that some addresses belong to."""
+    if situation.local:
+        return "Look at the log of the service that runs at this address"
+    listed = (
+        f"aws ecs list-tasks --cluster {situation.cluster} --service-name {SERVICE} "
+        "--query 'taskArns[]' --output text"
+    )
+    shown = "tasks[].[taskArn,containers[0].networkInterfaces[0].privateIpv4Address]"
+    return (
+        f"aws ecs describe-tasks --cluster {situation.cluster} --tasks $({listed}) "
+        f"--query '{shown}' --output text"
+    )
+
+
+def look_at_service(situation: Situation, what: str) -> str:
+    """Return how to ask ECS for a part of what it knows of the service."""
+    return (
+        f"aws ecs describe-services --cluster {situation.cluster} --services {SERVICE} "
+        f"--query 'services[0].{what}'"
+    )
 
 
 def again(situation: Situation) -> str:

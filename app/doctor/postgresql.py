@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 import psycopg
 
+from app.doctor.agreement import mend_password
 from app.doctor.findings import Advice, Finding, Progress, fail, ok, skip, warn
 from app.doctor.network import Peer, Unreachable, reach
 from app.doctor.next_steps import LONGEST, WHO, again, in_the_image, sql
@@ -16,6 +17,7 @@ from app.storage.causes import database_cause
 from app.storage.inspection import Connections, Inspection, inspect
 from app.storage.needed_schema import Missing
 from app.storage.schema import known_migrations, retiring_migrations
+from app.storage.worker_reports import ReportFolder
 
 ROWS = ("postgresql", "schema", "connections", "writes", "clock")
 REACHABLE, SCHEMA, CONNECTIONS, WRITES, CLOCK = ROWS
@@ -104,8 +106,14 @@ def _advice(found: str, situation: Situation, start: str) -> Advice:
         where = "for the service" if situation.local else "in task-definition.json, then release"
         return Advice(cause, f"Set POSTGRES_SSLMODE as the server is, {where}")
     if "password" in found:
-        rotated = "the secret was rotated after this task had started, or POSTGRES_USER is wrong"
-        return Advice(rotated, _names(situation, situation.restart))
+        beside = bool(ReportFolder(situation.settings.port).living())
+        rotated = (
+            "the secret was rotated after this task had started"
+            if beside
+            else ("the secret is not the server's: one of them was changed alone")
+        )
+        cause = f"{rotated}, or POSTGRES_USER is wrong"
+        return Advice(cause, mend_password(None, situation, beside=beside))
     return Advice("the server is in trouble: its own log knows", start)
 
 

@@ -10,16 +10,17 @@ import psycopg
 
 from app.doctor.findings import Finding, Progress, fail, ok, skip, warn
 from app.doctor.network import Unreachable, reach
-from app.doctor.next_steps import LONGEST, sql
+from app.doctor.next_steps import LONGEST, addresses_of_tasks, sql
 from app.doctor.peers import postgresql
 from app.doctor.situation import Situation
+from app.doctor.workers import gather
 from app.storage.blockers import Blocker
 from app.storage.causes import database_cause
 from app.storage.inspection import LOCK_LIMIT, Inspection, inspect
 from app.storage.needed_schema import NEEDED
 
-ROWS = ("requests", "locks")
-REQUESTS, LOCKS = ROWS
+ROWS = ("requests", "locks", "clients")
+REQUESTS, LOCKS, CLIENTS = ROWS
 _LOOK_AFTER, _LOOK_AGAIN = LOCK_LIMIT / 4, LOCK_LIMIT / 8
 """Seconds that a statement of ours may wait before we look who holds it up."""
 _LAST_LOOK = LOCK_LIMIT * 3 / 4
@@ -65,6 +66,7 @@ def check_requests(situation: Situation, progress: Progress) -> Iterator[Finding
             blockers = _watch(probe, watch)
             yield _requests(probe, blockers, situation)
             yield _locks(blockers, situation)
+            yield _clients(watch.client_addresses(), situation, progress)
     except Unreachable:
         # One row tells of one fault.
         yield skip(REQUESTS, "not tried, see postgresql")
@@ -121,6 +123,21 @@ def _locks(blockers: list[Blocker], situation: Situation) -> Finding:
         cause = "it left its transaction open: a person at a prompt, or a program that forgot"
     row = fail if any(table in NEEDED for table in worst.tables.split(", ")) else warn
     return row(LOCKS, found, cause, sql(situation, worst.end))
+
+
+def _clients(seen: set[str], situation: Situation, progress: Progress) -> Finding:
+    """Look for tasks that use the database and report nothing, as when only their Redis is away."""
+    if not situation.settings.postgres.prepared_statements:
+        return skip(CLIENTS, "a pooler lies between: it has one address for all")
+    gathered = gather(situation, progress)
+    if gathered.unread or not gathered.published:
+        return skip(CLIENTS, f"not compared, {gathered.unread or 'no worker reports'}")
+    silent = sorted(seen - {report.address for report in gathered.all})
+    if silent:
+        found = f"{', '.join(silent[:4])} holds connections of the service, reports nothing"
+        cause = "Redis is away for these alone, or they are of an older release"
+        return warn(CLIENTS, found, cause, addresses_of_tasks(situation))
+    return ok(CLIENTS, f"every address that holds connections reports ({len(seen)})")
 
 
 def _who(blocker: Blocker) -> str:

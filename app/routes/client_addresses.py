@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from app.routes.forwarding import ForwardingNotes
+
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -38,13 +40,20 @@ class ClientAddresses:
     counted, logged and traced is the same one each time.
     """
 
-    def __init__(self, app: WSGIApplication, proxies: int) -> None:
+    def __init__(
+        self, app: WSGIApplication, proxies: int, notes: ForwardingNotes | None = None
+    ) -> None:
         self._app = app
         self._proxies = proxies
+        self._notes = notes or ForwardingNotes()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Handle one request."""
-        tell_client(environ, client_of(environ, self._proxies))
+        client = client_of(environ, self._proxies)
+        header = environ.get("HTTP_X_FORWARDED_FOR")
+        if header:
+            self._notes.note(header, client.address)
+        tell_client(environ, client)
         return self._app(environ, start_response)
 
 

@@ -7,7 +7,8 @@ import threading
 import time
 from collections.abc import Callable
 
-from app.storage.complaints import INTERVAL
+from app.model.worker_reports import DependencyState
+from app.storage.complaints import INTERVAL, Complaints
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,7 @@ class CircuitBreaker:
         self._stopped = threading.Event()
         self.cause = ""
         """Why it is open, or was last."""
+        self._opened_at = 0.0
 
     @property
     def is_open(self) -> bool:
@@ -53,11 +55,17 @@ class CircuitBreaker:
             if self._open.is_set() or self._stopped.is_set():
                 return
             self.cause = cause
+            self._opened_at = time.monotonic()
             self._open.set()
         log.warning("%s is away: %s", self._name, cause)
         threading.Thread(
             target=self._watch, name=f"{self._name.lower()}-probe", daemon=True
         ).start()
+
+    def state(self, complaints: Complaints) -> DependencyState:
+        """Return how it stands with the dependency, with what went wrong lately."""
+        away_for = time.monotonic() - self._opened_at if self.is_open else None
+        return DependencyState(away_for, self.cause, complaints.recent())
 
     def stop(self) -> None:
         """End the probing; what is asked afterwards is asked directly."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import traceback
 from collections.abc import Callable, Sequence
 from typing import Any, Self, TypeVar
@@ -41,20 +43,26 @@ class BoundedConnection(psycopg.Connection[TupleRow]):
         conninfo: str = "",
         *,
         on_failure: Callable[[psycopg.Error], None] | None = None,
+        on_success: Callable[[str | None], None] | None = None,
         **arguments: Any,
     ) -> Self:
         """Connect; an attempt that failed is told to `on_failure` and leaves no socket behind.
+
+        One that succeeded is told to `on_success` with the address that it was made from.
 
         The error and its frames hold each other, and with them the half-open connection, which
         would keep a place of the server's taken until some garbage collection.
         """
         try:
-            return super().connect(conninfo, **arguments)
+            connection = super().connect(conninfo, **arguments)
         except psycopg.Error as error:
             traceback.clear_frames(error.__traceback__)
             if on_failure is not None:
                 on_failure(error)
             raise
+        if on_success is not None:
+            on_success(_own_address(connection.fileno()))
+        return connection
 
     def rows(self, text: str, values: Sequence[object]) -> list[Row]:
         """Return the rows of a statement whose places are `$1` and so on.
@@ -77,6 +85,12 @@ class BoundedConnection(psycopg.Connection[TupleRow]):
             if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
                 self.pgconn.finish()
             raise
+
+
+def _own_address(descriptor: int) -> str | None:
+    """Return our end of a TCP connection, None of a socket in a folder."""
+    with socket.socket(fileno=os.dup(descriptor)) as ours:
+        return str(ours.getsockname()[0]) if ours.family != socket.AF_UNIX else None
 
 
 def connection_arguments(settings: PostgresSettings) -> dict[str, Any]:

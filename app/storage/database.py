@@ -11,6 +11,7 @@ import psycopg
 from app import metrics
 from app.config import PostgresSettings
 from app.model.errors import DatabaseUnavailable
+from app.model.worker_reports import DependencyState
 from app.storage.breaker import CircuitBreaker
 from app.storage.causes import database_cause
 from app.storage.complaints import Complaints
@@ -77,13 +78,22 @@ class Database:
             return False
         try:
             self._probe()
-        except psycopg.Error:
+        except (psycopg.Error, NoConnection):
             return False
         return True
 
     def statistics(self) -> Mapping[str, int]:
         """Return the pool's numbers, as `metrics.observe_pool` wants them."""
         return self._pool.statistics()
+
+    def state(self) -> DependencyState:
+        """Return how PostgreSQL is seen from here."""
+        return self.breaker.state(self._complaints)
+
+    @property
+    def address(self) -> str | None:
+        """Return from where PostgreSQL was last reached over TCP."""
+        return self._pool.address
 
     def waiting(self) -> Mapping[str, int]:
         """Return how many requests wait now, as `metrics.observe_database_waiting` wants it."""
@@ -157,4 +167,6 @@ class Database:
 
 
 def _probe_cause(error: Exception) -> str:
+    if isinstance(error, NoConnection):
+        return error.cause
     return database_cause(error) if isinstance(error, psycopg.Error) else type(error).__name__

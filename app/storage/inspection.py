@@ -118,6 +118,14 @@ class Inspection:
         )
         return Connections(*row)  # type: ignore[arg-type]
 
+    def client_addresses(self) -> set[str]:
+        """Return from where the service's connections of this role come; none over a socket."""
+        rows = self._connection.execute(
+            "SELECT DISTINCT host(client_addr) FROM pg_stat_activity"
+            " WHERE application_name = 'shortener' AND client_addr IS NOT NULL"
+        )
+        return {str(row[0]) for row in rows}
+
     def refuses_writes(self) -> tuple[bool, bool]:
         """Tell whether the server is a standby, and whether transactions are read-only."""
         standby, read_only = self._row(

@@ -40,7 +40,11 @@ class Pool:
     ) -> None:
         self._pool: ConnectionPool[BoundedConnection] = ConnectionPool(
             connection_class=BoundedConnection,
-            kwargs={**connection_arguments(settings), "on_failure": self._connect_failed},
+            kwargs={
+                **connection_arguments(settings),
+                "on_failure": self._connect_failed,
+                "on_success": self._connected,
+            },
             min_size=settings.pool_min,
             max_size=settings.pool_max,
             timeout=CONNECTION_WAIT,
@@ -61,6 +65,8 @@ class Pool:
         self._timeouts = 0
         self._connect_failures = 0
         self._connect_cause = ""
+        self.address: str | None = None
+        """From where the last connection was made."""
         self._lock = threading.Lock()
 
     def open(self) -> None:
@@ -94,9 +100,15 @@ class Pool:
     def take_unused(self, deadline: float) -> BoundedConnection:
         """Return a connection for a look at the server, which counts as no use of the pool's.
 
-        Errors: PoolTimeout.
+        Errors: NoConnection, with what new ones failed of if they did.
         """
-        return self._pool.getconn(timeout=max(0.001, deadline - time.monotonic()))
+        failures = self._connect_failures
+        try:
+            return self._pool.getconn(timeout=max(0.001, deadline - time.monotonic()))
+        except psycopg.Error as error:
+            refused = self._connect_failures != failures
+            cause = self._connect_cause if refused else database_cause(error)
+            raise NoConnection(cause, away=refused) from None
 
     def give_back(self, connection: BoundedConnection, *, used: bool = True) -> None:
         """Let others have the connection; a closed one is replaced."""
@@ -143,3 +155,8 @@ class Pool:
     def _connect_failed(self, error: psycopg.Error) -> None:
         self._connect_cause = database_cause(error)
         self._connect_failures += 1
+        # Requests may still be served on older connections: this is how it begins.
+        self._complaints.note("PostgreSQL refused a connection", self._connect_cause)
+
+    def _connected(self, address: str | None) -> None:
+        self.address = address

@@ -12,6 +12,7 @@ from redis.retry import Retry
 
 from app import metrics
 from app.config import RedisSettings
+from app.model.worker_reports import DependencyState
 from app.storage.breaker import CircuitBreaker
 from app.storage.causes import redis_cause
 from app.storage.complaints import Complaints
@@ -82,6 +83,10 @@ class Redis:
             return bool(self.ask(lambda client: client.ping()))
         except RedisAway:
             return False
+
+    def state(self) -> DependencyState:
+        """Return how Redis is seen from here."""
+        return self.breaker.state(self._complaints)
 
     def close(self) -> None:
         """End the probing and close all connections."""
