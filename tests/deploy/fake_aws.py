@@ -79,7 +79,7 @@ def _secret(properties: Properties) -> Made:
 def _role(properties: Properties) -> Made:
     iam = client("iam")
     # CloudFormation makes a name up; here it is told by its rights.
-    name = "execution" if "Policies" in properties else "task"
+    name = "execution" if "ManagedPolicyArns" in properties else "task"
     document = json.dumps(properties["AssumeRolePolicyDocument"])
     made = iam.create_role(
         RoleName=name, AssumeRolePolicyDocument=document, Tags=properties["Tags"]

@@ -152,10 +152,23 @@ def test_the_execution_role_reads_exactly_the_secrets(outputs: Outputs) -> None:
     assert statement["Resource"] == [outputs["cluster"][name] for name in names]
 
 
-def test_the_running_service_has_no_rights(outputs: Outputs) -> None:
-    iam = client("iam")
+def test_doctor_can_be_run_in_a_task_that_serves(outputs: Outputs) -> None:
+    # The fake forgets both of what it accepted: read what was sent.
+    service = load("service")["Resources"]["EcsService"]["Properties"]
+    cluster = load("cluster")["Resources"]["Cluster"]["Properties"]
 
-    assert iam.list_role_policies(RoleName="task")["PolicyNames"] == []
+    assert service["EnableExecuteCommand"] is True
+    assert cluster["Configuration"] == {"ExecuteCommandConfiguration": {"Logging": "NONE"}}
+
+
+def test_the_running_service_has_no_rights_but_to_be_looked_into(outputs: Outputs) -> None:
+    iam = client("iam")
+    policy = iam.get_role_policy(RoleName="task", PolicyName="ecs-exec")["PolicyDocument"]
+
+    (statement,) = policy["Statement"]
+    assert {action.split(":")[0] for action in statement["Action"]} == {"ssmmessages"}
+    assert len(statement["Action"]) == 4
+    assert iam.list_role_policies(RoleName="task")["PolicyNames"] == ["ecs-exec"]
     assert iam.list_attached_role_policies(RoleName="task")["AttachedPolicies"] == []
 
 

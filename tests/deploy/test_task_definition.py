@@ -157,11 +157,18 @@ def test_gunicorn_drains_for_the_thirty_seconds_of_the_specification() -> None:
 
 def test_the_root_is_read_only_with_a_writable_tmp() -> None:
     container = _container()
-    (mount,) = container["mountPoints"]
+    mounts = {mount["containerPath"]: mount["sourceVolume"] for mount in container["mountPoints"]}
 
     assert container["readonlyRootFilesystem"] is True
-    assert mount == {"sourceVolume": "tmp", "containerPath": "/tmp", "readOnly": False}
-    assert rendered()["volumes"] == [{"name": "tmp"}]
+    # What the agent of ECS Exec writes to; without these it ends when the root is read-only.
+    assert mounts == {
+        "/tmp": "tmp",
+        "/managed-agents": "exec-agent",
+        "/var/lib/amazon/ssm": "exec-state",
+        "/var/log/amazon/ssm": "exec-log",
+    }
+    assert not any(mount["readOnly"] for mount in container["mountPoints"])
+    assert [volume["name"] for volume in rendered()["volumes"]] == list(mounts.values())
 
 
 def test_logs_go_to_the_group_that_the_stack_makes() -> None:
