@@ -6,6 +6,7 @@ The hooks carry the life of the telemetry; docs/decisions/0003-telemetry.md has 
 import os
 import resource
 import sys
+import time
 from importlib.metadata import version
 from pathlib import Path
 
@@ -18,8 +19,9 @@ from telemetry.gunicorn_logger import Logger
 DRAIN = 30
 """Seconds a stopping worker gives to requests in flight (spec: "até 30 segundos"); the first of
 them, SHUTDOWN_DELAY, also to new ones."""
-CLOSE_APP = 2
-"""Seconds for what the application itself wants to finish before telemetry stops."""
+CLOSE_APP = 4
+"""Seconds for what the application itself wants to finish before telemetry stops: visits that are
+counted and not written yet, above all."""
 FLUSH = 13
 """Seconds for spans, metrics and logs together; see telemetry.stop."""
 
@@ -112,8 +114,11 @@ def worker_exit(server, worker):  # noqa: ARG001
         return  # the master calls this too, for a worker that had vanished
     status = sys.exc_info()[1]
     code = status.code if isinstance(status, SystemExit) else 1
+    # In a hurry (SIGABRT, SIGINT after SIGTERM) both share what the master leaves them.
+    hurried = worker.flush_budget < FLUSH
+    deadline = time.monotonic() + worker.flush_budget + (0 if hurried else CLOSE_APP)
     try:
-        worker.close_app(min(CLOSE_APP, worker.flush_budget))
-        telemetry.stop(worker.flush_budget)
+        worker.close_app(min(CLOSE_APP, worker.flush_budget / 2))
+        telemetry.stop(min(worker.flush_budget, deadline - time.monotonic()))
     finally:
         os._exit(code if isinstance(code, int) else 0 if code is None else 1)

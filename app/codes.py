@@ -25,12 +25,14 @@ RESERVED = frozenset(
         "openapi.json",
         "robots.txt",
         "signup",
+        "statistics",
+        "statistics.csv",
         "tags",
         "user",
     }
 )
 """Every path segment under `/` or `/api/` that the service itself answers."""
-KEPT_FREE = frozenset({"account", "admin", "console", "export", "import", "keys", "statistics"})
+KEPT_FREE = frozenset({"account", "admin", "console", "export", "import", "keys"})
 """What the service may answer one day: no new alias may stand in its way."""
 SHORTEST_ALIAS, LONGEST_ALIAS = 3, 64
 

@@ -10,6 +10,7 @@ import maxminddb
 
 from app import addresses
 from app.environment import Environment
+from app.visit_policy import VisitPolicy, visit_policy
 
 LOCAL = "local"
 PRODUCTION_ORIGIN = "https://fonsecaaso.com"
@@ -113,6 +114,7 @@ class Settings:
     """The header in which our own proxies tell a visitor's country."""
     geoip_database: str | None
     """A file in MaxMind's format that tells the country of an address."""
+    visits: VisitPolicy
     shutdown_delay: int
     """Seconds for which an instance told to stop goes on accepting: its balancer may not know."""
 
@@ -160,6 +162,7 @@ class Settings:
             geoip_database=environment.parsed(
                 "GEOIP_DATABASE", _geoip_database, None, "a readable file in MaxMind's format"
             ),
+            visits=visit_policy(environment),
             shutdown_delay=environment.integer("SHUTDOWN_DELAY", 0 if env == LOCAL else 10, 0, 20),
         )
         _check_root(environment, settings)
@@ -184,6 +187,15 @@ def _check_root(environment: Environment, settings: Settings) -> None:
     root, own = settings.root_redirect_url, settings.public_base_url
     if root and own and addresses.front(root) == addresses.front(own):
         environment.reject("ROOT_REDIRECT_URL", root, "another page than PUBLIC_BASE_URL itself")
+
+
+def visits_from_env(variables: Mapping[str, str]) -> VisitPolicy:
+    """Read what `look-after-visits` needs; raise SettingsError with all mistakes at once."""
+    environment = Environment(variables)
+    policy = visit_policy(environment)
+    if environment.mistakes:
+        raise SettingsError(environment.mistakes)
+    return policy
 
 
 def _env(environment: Environment) -> str:

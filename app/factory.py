@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from functools import partial
 import os
 import time
+from functools import partial
 
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -39,6 +39,7 @@ from app.routes.redirects import redirects_blueprint
 from app.routes.request_ids import RequestIds
 from app.routes.short_way import AtOnce, BothWays, Readings, ShortWay, never
 from app.routes.site import site_blueprint
+from app.routes.statistics import statistics_blueprint
 from app.routes.visits import VisitAnswers
 from app.storage.background import Background
 from app.storage.cache import LinkCache
@@ -49,10 +50,17 @@ from app.storage.managed_links import ManagedLinkTable
 from app.storage.rate_limits import RateLimits
 from app.storage.redis import Redis
 from app.storage.redis_feed import RedisFeed
+from app.storage.statistics import StatisticsTable
 from app.storage.users import UserTable
+from app.storage.visit_claims import VisitClaims
+from app.storage.visits import VisitTable
 from app.storage.worker_reports import ReportFolder
 from app.tokens import Tokens
 from app.visitors import Countries, Visitor
+from app.visits import Visits, VisitSettings
+from app.visits.sources import referring_host
+from app.visits.statistics import Statistician
+from app.visits.upkeep import Upkeep
 
 
 def create_app(settings: Settings) -> Flask:
@@ -71,11 +79,7 @@ def create_app(settings: Settings) -> Flask:
     links, managing, background = _links(settings, database, redis)
 
     origins = Origins(settings.cors_origins)
-    app.url_map.strict_slashes = False
-    app.url_map.merge_slashes = False
-    app.config["MAX_CONTENT_LENGTH"] = bodies.LONGEST
-    answer_preflights(app)
-    handle_errors(app)
+    _settle(app)
     app.register_blueprint(
         health_blueprint(
             postgres=database.is_healthy,
@@ -85,18 +89,23 @@ def create_app(settings: Settings) -> Flask:
         )
     )
     countries = Countries(settings.country_header, settings.geoip_database)
-    visits = VisitAnswers(settings.redirect_status, visitor=partial(Visitor, country=countries))
+    visits, upkeep = _visits(settings, database, countries)
+    answers = VisitAnswers(
+        settings.redirect_status, visits.record, visitor=partial(Visitor, country=countries)
+    )
     link_answers = LinkAnswers(settings.public_base_url)
     creation = LinkCreation(links, managing, link_answers)
     admission = Admission(tokens, limits)
     app.register_blueprint(
         managed_links_blueprint(links, managing, admission, link_answers, origins)
     )
-    app.register_blueprint(links_blueprint(links, creation, admission, visits, origins))
+    statistician = Statistician(StatisticsTable(database))
+    app.register_blueprint(statistics_blueprint(statistician, admission))
+    app.register_blueprint(links_blueprint(links, creation, admission, answers, origins))
     app.register_blueprint(accounts_blueprint(accounts, limits, origins))
     app.register_blueprint(openapi_blueprint(limits, redirect_status=settings.redirect_status))
     app.register_blueprint(site_blueprint(limits, root=settings.root_redirect_url))
-    app.register_blueprint(redirects_blueprint(links, limits, visits))
+    app.register_blueprint(redirects_blueprint(links, limits, answers))
 
     proxies = settings.trusted_proxies
     app.wsgi_app = MergedSlashes(app.wsgi_app)  # type: ignore[method-assign]
@@ -106,32 +115,36 @@ def create_app(settings: Settings) -> Flask:
     cors = Cors(app, settings.cors_origins)
     at_once: AtOnce = never
     if observe is not None:
-        at_once = ShortWay(links, limits, visits, cors, Readings(app, proxies), observe)
+        at_once = ShortWay(links, limits, answers, cors, Readings(app, proxies), observe)
     app.wsgi_app = BothWays(at_once, RequestIds(cors))  # type: ignore[method-assign]
     app.extensions["at_once"] = at_once
 
-    metrics.observe_pool(database.statistics)
-    metrics.observe_database_waiting(database.waiting)
-    metrics.observe_breaker("postgresql", lambda: database.breaker.is_open)
-    if redis:
-        metrics.observe_breaker("redis", lambda: redis.breaker.is_open)
-    reporter = Reporter(
-        lambda slot: _report(settings, slot, database, redis, notes),
-        lambda: fingerprints(settings),
-        ReportFolder(settings.port),
-        redis,
-    )
+    _observe(database, redis)
+    reporter = _reporter(settings, database, redis, notes)
     app.extensions["worker_start"] = (reporter.start,)
-    closers = (
+    app.extensions["worker_exit"] = (
         reporter.stop,
+        *((upkeep.stop,) if upkeep else ()),
+        visits.stop,
         background.stop,
         database.close,
         *((redis.close,) if redis else ()),
     )
-    app.extensions["worker_exit"] = closers
     database.open()
     background.start()
+    visits.start()
+    if upkeep:
+        upkeep.start()
     return app
+
+
+def _settle(app: Flask) -> None:
+    """Set what all routes have in common."""
+    app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False
+    app.config["MAX_CONTENT_LENGTH"] = bodies.LONGEST
+    answer_preflights(app)
+    handle_errors(app)
 
 
 def _links(
@@ -150,6 +163,17 @@ def _links(
     )
     managing = Managing(ManagedLinkTable(database), cache, anonymous=settings.anonymous_fields)
     return links, managing, Background(settings.postgres, [feed.look])
+
+
+def _reporter(
+    settings: Settings, database: Database, redis: Redis | None, notes: ForwardingNotes
+) -> Reporter:
+    return Reporter(
+        lambda slot: _report(settings, slot, database, redis, notes),
+        lambda: fingerprints(settings),
+        ReportFolder(settings.port),
+        redis,
+    )
 
 
 def _report(
@@ -178,6 +202,28 @@ def _report(
         forwarding=notes.summary(),
     )
     return report, described.unwritten
+
+
+def _observe(database: Database, redis: Redis | None) -> None:
+    metrics.observe_pool(database.statistics)
+    metrics.observe_database_waiting(database.waiting)
+    metrics.observe_breaker("postgresql", lambda: database.breaker.is_open)
+    if redis:
+        metrics.observe_breaker("redis", lambda: redis.breaker.is_open)
+
+
+def _visits(
+    settings: Settings, database: Database, countries: Countries
+) -> tuple[Visits, Upkeep | None]:
+    """Return what counts visits, and what looks after their tables, if that is ours to do."""
+    own = (settings.public_base_url, *settings.cors_origins)
+    counting = VisitSettings(
+        settings.visits.track_visitors,
+        countries,
+        own_hosts=frozenset(host for url in own if url and (host := referring_host(url))),
+    )
+    visits = Visits(VisitTable(database), counting)
+    return visits, Upkeep(VisitClaims(database)) if settings.visits.upkeep else None
 
 
 def _own_hosts(public_base_url: str | None) -> frozenset[str]:

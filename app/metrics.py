@@ -6,38 +6,17 @@ instrument and attribute is described in `docs/metrics.toml`, and a test holds t
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Mapping
 
 from opentelemetry.metrics import CallbackOptions, Observation, get_meter
 
+from app.counts import Count
 from app.model.errors import TokenFault
 
 _POOL_NAME = {"db.client.connection.pool.name": "postgresql"}
 
 
-class _Tally:
-    """A monotonic count for each value of one attribute, all known beforehand."""
-
-    def __init__(self, name: str, unit: str, description: str, attribute: str, *values: str):
-        self._counts = dict.fromkeys(values, 0)
-        self._lock = threading.Lock()
-        self._attribute = attribute
-        get_meter("app").create_observable_counter(
-            name, callbacks=[self._observe], unit=unit, description=description
-        )
-
-    def add(self, value: str) -> None:
-        with self._lock:
-            self._counts[value] += 1
-
-    def _observe(self, _options: CallbackOptions) -> Iterable[Observation]:
-        with self._lock:
-            counts = list(self._counts.items())
-        return [Observation(count, {self._attribute: value}) for value, count in counts]
-
-
-_created = _Tally(
+_created = Count(
     "shortener.links.created",
     "{link}",
     "Answers to a request to shorten a target",
@@ -45,7 +24,7 @@ _created = _Tally(
     "created",
     "existing",
 )
-_resolved = _Tally(
+_resolved = Count(
     "shortener.links.resolved",
     "{link}",
     "Look-ups of a code that could exist",
@@ -54,7 +33,7 @@ _resolved = _Tally(
     "not_found",
     "unavailable",
 )
-_process_lookups = _Tally(
+_process_lookups = Count(
     "shortener.cache.process.lookups",
     "{lookup}",
     "Look-ups in the worker's own cache",
@@ -62,7 +41,7 @@ _process_lookups = _Tally(
     "hit",
     "miss",
 )
-_redis_lookups = _Tally(
+_redis_lookups = Count(
     "shortener.cache.redis.lookups",
     "{lookup}",
     "Look-ups in Redis",
@@ -72,7 +51,7 @@ _redis_lookups = _Tally(
     "error",
     "skipped",
 )
-_refused = _Tally(
+_refused = Count(
     "shortener.rate_limit.refused",
     "{request}",
     "Requests refused by a rate limit",
@@ -82,7 +61,7 @@ _refused = _Tally(
     "resolve",
     "passwords",
 )
-_accounts = _Tally(
+_accounts = Count(
     "shortener.accounts.requests",
     "{request}",
     "Signups and logins by outcome",
@@ -92,7 +71,7 @@ _accounts = _Tally(
     "refused",
 )
 
-_ended_early = _Tally(
+_ended_early = Count(
     "shortener.connections.ended_early",
     "{connection}",
     "Connections that the server ended before their clients were served",
@@ -102,14 +81,14 @@ _ended_early = _Tally(
     "scarce",
 )
 
-_tokens = _Tally(
+_tokens = Count(
     "shortener.tokens.refused",
     "{request}",
     "Requests refused for their token",
     "shortener.reason",
     *(fault.value for fault in TokenFault),
 )
-_database_waits = _Tally(
+_database_waits = Count(
     "shortener.database.waits",
     "{wait}",
     "Requests that had to wait before PostgreSQL could be asked",
@@ -117,7 +96,7 @@ _database_waits = _Tally(
     "turn",
     "connection",
 )
-_database_refusals = _Tally(
+_database_refusals = Count(
     "shortener.database.refused",
     "{request}",
     "Requests refused for PostgreSQL's sake",
@@ -128,7 +107,7 @@ _database_refusals = _Tally(
     "statement",
 )
 
-_redis_refusals = _Tally(
+_redis_refusals = Count(
     "shortener.redis.refused",
     "{command}",
     "Commands that Redis refused",
@@ -138,7 +117,7 @@ _redis_refusals = _Tally(
     "other",
 )
 
-_preflights = _Tally(
+_preflights = Count(
     "shortener.cors.preflights",
     "{request}",
     "Preflights of browsers, by whether the origin is allowed",

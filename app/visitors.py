@@ -9,36 +9,19 @@ from typing import Any
 from urllib.parse import parse_qsl, quote_from_bytes
 
 import maxminddb
-from crawleruseragents import is_crawler  # type: ignore[import-untyped]  # has no types
-from ua_parser import parse_os
 from werkzeug.datastructures import LanguageAccept
 from werkzeug.http import parse_accept_header
 
+from app.agents import agent as read_agent
 from app.model.managed_links import Device
 
 Environ = Mapping[str, Any]
 """Of WSGI (PEP 3333): header values are bytes read as Latin-1."""
 
 _COUNTRY = re.compile("[A-Z]{2}")
-_LONGEST_AGENT = 512
 _MOST_LANGUAGES = 20
-_KNOWN_AGENTS = 4096
 _PREFETCHES = ("HTTP_SEC_PURPOSE", "HTTP_PURPOSE", "HTTP_X_PURPOSE", "HTTP_X_MOZ")
 _PREFETCH_WORDS = ("prefetch", "prerender", "preview")
-_DEVICES: dict[str, Device] = {
-    "iOS": "ios",
-    "Android": "android",
-    "Windows": "desktop",
-    "Mac OS X": "desktop",
-    "Linux": "desktop",
-    "Ubuntu": "desktop",
-    "Fedora": "desktop",
-    "Debian": "desktop",
-    "FreeBSD": "desktop",
-    "OpenBSD": "desktop",
-    "NetBSD": "desktop",
-    "Chrome OS": "desktop",
-}
 _PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
 # Country codes that CDNs use for "unknown" (Cloudflare: XX, T1 for Tor).
 _NO_COUNTRY = frozenset({"XX", "ZZ"})
@@ -58,23 +41,18 @@ class Visitor:
 
     @property
     def prefetches(self) -> bool:
-        """Tell whether a browser only looks ahead (Fetch, section 3.2.8, and what came before)."""
-        return any(
-            word in self._environ[name].lower()
-            for name in _PREFETCHES
-            if name in self._environ
-            for word in _PREFETCH_WORDS
-        )
+        """Tell whether a browser only looks ahead."""
+        return prefetches(self._environ)
 
     @property
     def bot(self) -> bool:
         """Tell whether the user agent is a program; one without a name is one."""
-        return _is_bot(self._agent)
+        return read_agent(self._agent).bot
 
     @cached_property
     def device(self) -> Device | None:
         """The kind of device."""
-        return _device(self._agent)
+        return read_agent(self._agent).device
 
     @cached_property
     def languages(self) -> Sequence[str]:
@@ -102,7 +80,17 @@ class Visitor:
     @property
     def _agent(self) -> str:
         agent: str = self._environ.get("HTTP_USER_AGENT", "")
-        return agent[:_LONGEST_AGENT]
+        return agent
+
+
+def prefetches(environ: Environ) -> bool:
+    """Tell whether a browser only looks ahead (Fetch, section 3.2.8, and what came before)."""
+    return any(
+        word in environ[name].lower()
+        for name in _PREFETCHES
+        if name in environ
+        for word in _PREFETCH_WORDS
+    )
 
 
 ReadVisitor = Callable[[Environ], Visitor]
@@ -130,13 +118,19 @@ class Countries:
     """
 
     def __init__(self, header: str | None = None, database: str | None = None) -> None:
-        self._key = header and "HTTP_" + header.upper().replace("-", "_")
+        self.key = header and "HTTP_" + header.upper().replace("-", "_")
+        """The header's name in a WSGI environment; None: no proxy of ours tells countries."""
         self._reader = None if database is None else _open(database)
+
+    @property
+    def by_address(self) -> bool:
+        """Tell whether the address is what it is told by."""
+        return self.key is None and self._reader is not None
 
     def __call__(self, environ: Environ) -> str | None:
         """Return two capital letters, or None."""
-        if self._key is not None:
-            return _country(environ.get(self._key, ""))
+        if self.key is not None:
+            return _country(environ.get(self.key, ""))
         if self._reader is not None:
             return _located(self._reader, environ.get("REMOTE_ADDR", ""))
         return None
@@ -162,17 +156,6 @@ def _located(reader: maxminddb.Reader, address: str) -> str | None:
 def _country(text: str) -> str | None:
     code = text.strip().upper()
     return code if _COUNTRY.fullmatch(code) and code not in _NO_COUNTRY else None
-
-
-@lru_cache(maxsize=_KNOWN_AGENTS)
-def _is_bot(agent: str) -> bool:
-    return not agent.strip() or is_crawler(agent)
-
-
-@lru_cache(maxsize=_KNOWN_AGENTS)
-def _device(agent: str) -> Device | None:
-    system = parse_os(agent)
-    return None if system is None else _DEVICES.get(system.family)
 
 
 @lru_cache(maxsize=1024)

@@ -8,6 +8,7 @@ ServiceError                     status  code
 ├── ReservedWord                 400     RESERVED_WORD
 ├── InvalidAlias                 400     INVALID_ALIAS
 ├── InvalidLink                  400     INVALID_LINK
+├── InvalidQuery                 400     INVALID_QUERY
 ├── TargetBlocked                400     TARGET_BLOCKED
 ├── MissingToken                 401     MISSING_TOKEN
 ├── InvalidToken                 401     INVALID_TOKEN
@@ -133,6 +134,14 @@ class InvalidLink(ServiceError):
     status = 400
     code = "INVALID_LINK"
     message = "Invalid link"
+
+
+class InvalidQuery(ServiceError):
+    """What is asked for makes no sense; the details say why."""
+
+    status = 400
+    code = "INVALID_QUERY"
+    message = "Invalid query"
 
 
 class TargetBlocked(ServiceError):

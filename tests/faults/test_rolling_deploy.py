@@ -14,7 +14,7 @@ import requests
 
 from tests.conftest import StartService
 from tests.faults.balancer import Balancer, needs_haproxy
-from tests.faults.load import Load, mistaken
+from tests.faults.load import CREATE, Load, mistaken
 from tests.harness.room import MACHINE
 from tests.harness.servers import Database, Valkey
 from tests.harness.service import Service
@@ -110,12 +110,20 @@ def seen(fleet: Fleet, otlp: OtlpSink, loki: LokiSink) -> dict[str, int]:
     }
 
 
+def visits_written(database: Database) -> int:
+    """Return how many visits are in the database, whoever came."""
+    with database.connect() as connection:
+        row = connection.execute("SELECT sum(visits + bots)::int FROM visit_slots").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
 def everywhere(count: int) -> dict[str, int]:
     return dict.fromkeys(("spans", "stdout", "loki", "histogram"), count)
 
 
 def test_ten_replacements_under_load(
-    fleet: Fleet, otlp: OtlpSink, loki: LokiSink, tmp_path: Path
+    fleet: Fleet, database: Database, otlp: OtlpSink, loki: LokiSink, tmp_path: Path
 ) -> None:
     current = {"one": fleet.start(), "two": fleet.start()}
     ports = {name: instance.port for name, instance in current.items()}
@@ -139,6 +147,8 @@ def test_ten_replacements_under_load(
 
     assert load.bad() == []
     assert seen(fleet, otlp, loki) == everywhere(len(load.exchanges) + len(load.told.links))
+    reads = [one for one in load.exchanges if one.kind != CREATE]
+    assert visits_written(database) == len(reads) + len(load.told.links)
     forwarded = {r["client_ip"] for one in fleet.instances for r in one.records if "client_ip" in r}
     assert forwarded == {"127.0.0.1"}
 

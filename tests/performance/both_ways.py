@@ -21,6 +21,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 import telemetry
 from app import metrics
 from app.config import Settings
+from app.counts import Count
 from app.factory import create_app
 from app.routes.short_way import BothWays
 from app.storage import cache, rate_limits
@@ -98,7 +99,7 @@ def _counts() -> dict[str, Any]:
     return {
         name: dict(tally._counts)
         for name, tally in vars(metrics).items()
-        if isinstance(tally, metrics._Tally)
+        if isinstance(tally, Count)
     }
 
 

@@ -14,6 +14,8 @@ from app.routes.openapi.headers import HEADERS, references
 from app.routes.openapi.operation import HTML, JSON, MERGE_PATCH, Answer, Operation
 from app.routes.openapi.operations import operations
 from app.routes.openapi.refusals import METHOD_NOT_ALLOWED, NOT_FOUND, Responses, refusals
+from app.routes.openapi.statistics_operations import STATISTICS_PARAMETERS
+from app.routes.schemas_statistics import StatisticsAnswer
 
 _DESCRIPTION = """\
 Short links, and redirects to where they lead.
@@ -34,6 +36,7 @@ token and is never limited. `HEAD` is taken wherever `GET` is."""
 _TAGS = {
     "Links": "Shorten, resolve, list",
     "Redirects": "What a short link itself answers",
+    "Statistics": "How links are visited",
     "Accounts": "Sign up and log in",
     "Operations": "Probes and metrics",
     "Documentation": "This document",
@@ -54,6 +57,7 @@ _STRUCTS = (
     schemas.Health,
     schemas.Liveness,
     schemas.ErrorBody,
+    StatisticsAnswer,
 )
 _PARAMETERS = {
     "code": {
@@ -73,6 +77,7 @@ _PARAMETERS = {
         "schema": {"type": "string"},
         "example": '"7"',
     },
+    **STATISTICS_PARAMETERS,
     "X-Request-ID": {
         "name": "X-Request-ID",
         "in": "header",

@@ -32,6 +32,7 @@ HEADERS: dict[str, dict[str, Any]] = {
     "Cache-Hit": _header("Whether a cache knew the link", required=True, enum=["true", "false"]),
     "Location": _header("The target, percent-encoded", required=True, format="uri-reference"),
     "Referrer-Policy": _header("What the next site learns of this one", required=True),
+    "Content-Disposition": _header("The name of the file to keep", required=True),
     "ETag": _header("For If-None-Match", required=True),
     "Retry-After": _header(
         "Seconds after which trying again helps", required=True, pattern="^[1-9][0-9]*$"

@@ -15,6 +15,7 @@ from app.routes.openapi.operation import (
     Answer,
     Operation,
 )
+from app.routes.openapi.statistics_operations import statistics
 from app.routes.site import ICONS
 
 __all__ = ["HTML", "JSON", "Answer", "Operation", "operations"]
@@ -193,6 +194,7 @@ def operations(redirect_status: int, *, permanent: bool) -> tuple[Operation, ...
     return (
         *_links(),
         *managed_links(),
+        *statistics(),
         *_redirects(redirect_status, permanent=permanent),
         *_accounts(),
         *_operations(),

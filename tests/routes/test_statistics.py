@@ -1,0 +1,127 @@
+"""`/api/links/<code>/statistics` and `/api/statistics`: JSON, CSV, and beginning anew."""
+
+import csv
+import io
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from app.routes.tables import csv_text
+from tests.harness.sinks import eventually
+
+Bearer = dict[str, str]
+
+FIREFOX = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:127.0) Gecko/20100101 Firefox/127.0"}
+
+
+@pytest.fixture
+def own(client: FlaskClient, target: str, bearer: Bearer) -> str:
+    """Shorten a target as somebody, and return the code."""
+    code: str = client.post("/api/", json={"url": target}, headers=bearer).get_json()["short_code"]
+    return code
+
+
+def visit(client: FlaskClient, code: str, times: int = 1, query: str = "", **headers: str) -> None:
+    for _ in range(times):
+        assert client.get(f"/{code}{query}", headers={**FIREFOX, **headers}).status_code == 302
+
+
+def read(client: FlaskClient, path: str, bearer: Bearer, visits: int) -> dict[str, Any]:
+    """Return the statistics, once so many visits are in them."""
+    found: dict[str, Any] = {}
+
+    def arrived() -> bool:
+        found.update(client.get(path, headers=bearer).get_json())
+        return bool(found["totals"]["visits"] == visits)
+
+    eventually(arrived)
+    return found
+
+
+def test_a_link_tells_who_came_to_its_owner(client: FlaskClient, own: str, bearer: Bearer) -> None:
+    visit(client, own, 3, Referer="https://www.example.org/a?b=c")
+    visit(client, own, 1, "?qr&utm_source=poster")
+    client.get(f"/{own}", headers={"User-Agent": "Googlebot/2.1"})
+    client.get(f"/api/{own}", headers=FIREFOX)
+    client.head(f"/{own}", headers=FIREFOX)
+
+    found = read(client, f"/api/links/{own}/statistics", bearer, 5)
+
+    assert found["totals"] == {"visits": 5, "visitors": 0, "bots": 1, "scans": 1}
+    assert found["breakdowns"]["referrers"] == [{"value": "example.org", "visits": 3}]
+    assert found["breakdowns"]["browsers"] == [{"value": "Firefox", "visits": 5}]
+    assert found["breakdowns"]["utm_sources"] == [{"value": "poster", "visits": 1}]
+    assert len(found["series"]) == 30
+    assert sum(step["visits"] for step in found["series"]) == 5
+    assert (found["interval"], found["tz"]) == ("day", "UTC")
+
+
+def test_all_of_ones_links_together(client: FlaskClient, own: str, bearer: Bearer) -> None:
+    more = client.post("/api/", json={"url": "https://e.com/more"}, headers=bearer).get_json()
+    visit(client, own, 2)
+    visit(client, more["short_code"], 1)
+
+    found = read(client, "/api/statistics?interval=hour&tz=Asia/Kathmandu", bearer, 3)
+
+    assert found["series"][-1]["at"].endswith("+05:45")
+    assert {step["visitors"] for step in found["series"]} == {None}
+
+
+def test_the_same_as_a_table(client: FlaskClient, own: str, bearer: Bearer) -> None:
+    visit(client, own, 2, "?utm_source=%3DSUM(A1)")
+    read(client, f"/api/links/{own}/statistics", bearer, 2)
+
+    answer = client.get(f"/api/links/{own}/statistics.csv", headers=bearer)
+
+    assert answer.headers["Content-Type"] == "text/csv; charset=utf-8; header=present"
+    assert answer.headers["Content-Disposition"] == f'attachment; filename="{own}-statistics.csv"'
+    rows = list(csv.reader(io.StringIO(answer.get_data(as_text=True))))
+    assert rows[0] == ["kind", "name", "visits", "visitors", "bots", "scans"]
+    assert rows[1] == ["total", "", "2", "0", "0", "0"]
+    assert ["utm_sources", "'=SUM(A1)", "2", "", "", ""] in rows
+    assert len([row for row in rows if row[0] == "day"]) == 30
+
+
+@pytest.mark.parametrize("begin", ["=", "+", "-", "@", "\t", "\r"])
+def test_no_cell_is_a_formula(begin: str) -> None:
+    (row,) = csv.reader(io.StringIO(csv_text([[f'{begin}cmd|"x"', 5]])))
+
+    assert row == [f'\'{begin}cmd|"x"', "5"]
+
+
+def test_a_link_begins_anew(client: FlaskClient, own: str, bearer: Bearer) -> None:
+    visit(client, own, 2)
+    read(client, f"/api/links/{own}/statistics", bearer, 2)
+
+    assert client.delete(f"/api/links/{own}/statistics", headers=bearer).status_code == 204
+
+    read(client, f"/api/links/{own}/statistics", bearer, 0)
+
+
+@pytest.mark.parametrize("method", ["get", "delete"])
+def test_somebody_elses_link_is_not_there(
+    client: FlaskClient, code: str, bearer: Bearer, method: str
+) -> None:
+    answer = getattr(client, method)(f"/api/links/{code}/statistics", headers=bearer)
+
+    assert (answer.status_code, answer.get_json()["code"]) == (404, "URL_NOT_FOUND")
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/links/aB3xY9/statistics", "/api/statistics", "/api/statistics.csv"]
+)
+def test_nobody_asks_without_a_token(client: FlaskClient, path: str) -> None:
+    assert client.get(path).get_json()["code"] == "MISSING_TOKEN"
+
+
+@pytest.mark.parametrize(
+    "query", ["tz=Mars", "interval=year", "from=yesterday", "from=2026-02-02&to=2026-02-01"]
+)
+def test_a_question_that_makes_no_sense(
+    client: FlaskClient, own: str, bearer: Bearer, query: str
+) -> None:
+    answer = client.get(f"/api/links/{own}/statistics?{query}", headers=bearer)
+
+    assert (answer.status_code, answer.get_json()["code"]) == (400, "INVALID_QUERY")
+    assert answer.get_json()["details"]

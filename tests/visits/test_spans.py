@@ -1,0 +1,77 @@
+"""Days are the caller's days, daylight saving included."""
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from app.visits.spans import MOST_STEPS, SpanError, span
+
+NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
+
+
+def test_the_last_thirty_days_unless_told_otherwise() -> None:
+    asked = span(None, None, None, None, NOW)
+
+    assert (asked.begin, asked.end) == (
+        datetime(2026, 10, 29, tzinfo=UTC),
+        datetime(2026, 11, 28, tzinfo=UTC),
+    )
+    assert len(asked.steps) == 30
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "hours"),
+    [
+        ("Europe/Lisbon", "2026-10-25", 25),  # summer time ends
+        ("Europe/Lisbon", "2026-03-29", 23),
+        ("America/Sao_Paulo", "2018-11-04", 23),  # clocks went forward at midnight
+        ("Asia/Kathmandu", "2026-06-01", 24),
+        ("Australia/Lord_Howe", "2026-04-05", 25),  # half an hour: the last step is a part
+    ],
+)
+def test_a_day_has_as_many_hours_as_its_clocks_show(zone: str, day: str, hours: int) -> None:
+    asked = span(day, day, "hour", zone, NOW)
+
+    assert len(asked.steps) == hours
+    assert asked.steps[0].astimezone(UTC) == asked.begin
+
+
+@pytest.mark.parametrize("zone", ["America/Sao_Paulo", "Asia/Kathmandu", "Europe/Lisbon", "UTC"])
+@pytest.mark.parametrize("interval", ["day", "week", "month"])
+def test_steps_have_no_holes_and_begin_at_midnight(zone: str, interval: str) -> None:
+    asked = span("2026-01-01", "2026-12-31", interval, zone, NOW)
+
+    assert asked.steps[0].astimezone(UTC) <= asked.begin
+    assert asked.steps == tuple(sorted(set(asked.steps)))
+    assert {step.time().isoformat() for step in asked.steps} == {"00:00:00"}
+    assert asked.steps[-1] < asked.end.astimezone(ZoneInfo(zone))
+
+
+def test_moments_are_read_with_any_offset() -> None:
+    asked = span("2026-11-01T00:00:00-03:00", "2026-11-02T03:00:00.5Z", "hour", None, NOW)
+
+    assert asked.begin == datetime(2026, 11, 1, 3, tzinfo=UTC)
+    assert asked.end == datetime(2026, 11, 2, 3, tzinfo=UTC) + timedelta(milliseconds=500)
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "interval", "zone", "why"),
+    [
+        ("x", None, None, None, "from is neither"),
+        (None, "2026-13-01", None, None, "to is neither"),
+        ("2026-11-02", "2026-11-01", None, None, "not before"),
+        (None, None, "year", None, "interval is one of"),
+        (None, None, None, "Mars/Base", "not a name"),
+        (None, None, None, "../../etc/passwd", "not a name"),
+        (None, None, None, "x\0y", "not a name"),
+        ("2020-01-01", "2026-01-01", "hour", None, f"more than {MOST_STEPS}"),
+        ("0001-01-01", None, None, "Asia/Kathmandu", "not in the years"),
+        (None, "9999-12-31", "month", None, "not in the years"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_with_its_reason(
+    begin: str | None, end: str | None, interval: str | None, zone: str | None, why: str
+) -> None:
+    with pytest.raises(SpanError, match=why):
+        span(begin, end, interval, zone, NOW)

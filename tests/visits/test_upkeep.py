@@ -1,0 +1,111 @@
+"""What is small or old is folded, and the numbers stay the same."""
+
+import hashlib
+import uuid
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from app.config import postgres_from_env
+from app.model.visits import SLOT, Counted, Tally
+from app.storage.visit_upkeep import look_after
+from app.storage.visits import VisitTable
+from app.visit_policy import VisitPolicy
+from tests.harness.servers import Database
+from tests.visits.test_writing import owned, rows, write
+
+__all__ = ["owned"]
+
+POLICY = VisitPolicy()
+TODAY = datetime.now(UTC).date()
+NOON = datetime.combine(TODAY, datetime.min.time(), UTC) + timedelta(hours=12)
+
+
+def seen_by(first: int, last: int) -> Counted:
+    """Return one visit of a link, by so many visitors."""
+    known = {
+        int.from_bytes(hashlib.blake2b(str(number).encode(), digest_size=8).digest(), "big")
+        for number in range(first, last)
+    }
+    slots = {("aB3xY9", int(NOON.timestamp()) // SLOT): Tally(visits=1)}
+    return Counted(slots, {}, {("aB3xY9", TODAY): known}, {"aB3xY9": NOON}, hashes=len(known))
+
+
+def test_visitors_are_told_apart_within_three_percent_at_100_000(
+    table: VisitTable, module_database: Database, owned: str
+) -> None:
+    settings = postgres_from_env({"ENV": "local", **module_database.environment})
+    for begin in range(0, 100_000, 20_000):
+        write(table, seen_by(begin, begin + 25_000))  # a fifth of them came before
+        look_after(settings, POLICY)
+
+    counts = dict(rows(module_database, "SELECT scope, visitors FROM visitor_sketches"))
+    assert set(counts) == {"aB3xY9", owned}
+    for count in counts.values():
+        assert count == pytest.approx(105_000, rel=0.03)
+    assert rows(module_database, "SELECT visitors FROM link_counts") == [(counts["aB3xY9"],)]
+    assert rows(module_database, "SELECT count(*) FROM visitor_hashes") == [(0,)]
+
+
+def test_old_hours_become_days_of_the_same_sum(
+    table: VisitTable, module_database: Database, owned: str
+) -> None:
+    settings = postgres_from_env({"ENV": "local", **module_database.environment})
+    old = NOON - timedelta(days=40)
+    with module_database.connect() as connection:
+        connection.execute("SELECT visit_partitions(%s, 2)", (old.date(),))
+    for hour in range(6):
+        slot = int((old + timedelta(hours=hour)).timestamp()) // SLOT
+        write(table, Counted({("aB3xY9", slot): Tally(visits=2, bots=1, scans=1)}))
+    write(table, seen_by(0, 1))
+
+    done = look_after(settings, VisitPolicy(hours_kept=10))
+
+    assert done.slots == 12
+    days = rows(module_database, "SELECT scope, day, visits, bots, scans FROM visit_days")
+    assert sorted(days) == sorted((scope, old.date(), 12, 6, 6) for scope in ("aB3xY9", owned))
+    assert rows(module_database, "SELECT sum(visits) FROM visit_slots") == [(2,)]
+    assert look_after(settings, VisitPolicy(hours_kept=10)).slots == 0
+
+
+def test_months_are_made_before_they_begin_and_dropped_when_they_are_too_old(
+    table: VisitTable, module_database: Database
+) -> None:
+    settings = postgres_from_env({"ENV": "local", **module_database.environment})
+    later = datetime.now(UTC) + timedelta(days=70)
+
+    made = look_after(settings, POLICY, later)
+    dropped = look_after(settings, VisitPolicy(hours_kept=2, days_kept=32), later)
+
+    assert made.months_made > 0
+    assert dropped.months_dropped > 0
+    (kept,) = rows(
+        module_database,
+        "SELECT count(*) FROM pg_inherits WHERE inhparent = 'visit_values'::regclass",
+    )
+    assert kept[0] >= 3
+    look_after(settings, POLICY)
+
+
+def test_salts_are_gone_after_two_days(table: VisitTable, module_database: Database) -> None:
+    settings = postgres_from_env({"ENV": "local", **module_database.environment})
+    table.salts(TODAY - timedelta(days=2))
+    table.salts(TODAY)
+
+    look_after(settings, POLICY)
+
+    days = {day for (day,) in rows(module_database, "SELECT day FROM visitor_salts")}
+    assert days == {TODAY - timedelta(days=1), TODAY, TODAY + timedelta(days=1)}
+
+
+def test_an_unknown_batch_is_forgotten_after_a_day(
+    table: VisitTable, module_database: Database
+) -> None:
+    settings = postgres_from_env({"ENV": "local", **module_database.environment})
+    write(table, seen_by(0, 1), uuid.uuid4())
+    with module_database.connect() as connection:
+        connection.execute("UPDATE visit_batches SET written_at = now() - interval '25 hours'")
+
+    look_after(settings, POLICY)
+
+    assert rows(module_database, "SELECT count(*) FROM visit_batches") == [(0,)]
