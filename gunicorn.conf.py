@@ -12,8 +12,8 @@ from pathlib import Path
 
 import telemetry
 from app.config import Settings, SettingsError
-from app.server.receiver import connections_for
-from app.server.worker import Worker
+from app.server.limits import connections_for
+from app.server.worker import Worker, keep_signals_over_forks
 from telemetry.gunicorn_logger import Logger
 
 DRAIN = 30
@@ -78,6 +78,7 @@ def on_starting(server):
     if _mistakes:
         sys.stderr.write("".join(f"{line}\n" for line in _mistakes))
         raise SystemExit(3)
+    keep_signals_over_forks()
     server.telemetry_config = telemetry.prepare(_telemetry)
 
 

@@ -8,27 +8,28 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from bench import picture, report
 from bench.links import code, fill
+from bench.measured import HEAD, Measured, Shape
 from bench.peers import HANGS, REFUSES, Peers
 from bench.service import Service
 from bench.stores import ROOT, Stores, stores
 from bench.table import write_json
-from bench.wrk import Load, drive, wrk
+from bench.wrk import drive, wrk
 
 RESULTS = ROOT / "bench" / "results"
 PICTURE = ROOT / "docs" / "performance.svg"
 SECONDS = 4.0
 ROUNDS = 4
 BARE = "bare Flask view"
+"""Under gunicorn's own gthread worker."""
 STEPS = (1, 2, 4, 8, 16, 32, 64)
 LINKS = 50_000
 _MIB = 1 << 20
-Shape = tuple[str, int, int]
-"""Signals, workers, threads."""
 
 # One link over and over is what a cache is for; `cold` asks all over the table.
 _SCRIPTS = {
@@ -49,38 +50,6 @@ _SCRIPTS = {
           return wrk.format("POST", "/api/", {{["Content-Type"] = "application/json"}}, body)
         end""",
 }
-
-
-@dataclass(frozen=True)
-class Measured:
-    """One line of the result."""
-
-    what: str
-    signals: str
-    workers: int
-    threads: int
-    connections: int
-    load: Load
-    cpu: float
-    """Milliseconds of the workers' CPU a request: a busy machine changes it least."""
-    resident: float
-    """MiB of all workers."""
-
-    def text(self) -> str:
-        """Return the line of the Markdown table."""
-        load = self.load
-        return (
-            f"| {self.what} | {self.signals} | {self.workers}×{self.threads} | {self.connections} "
-            f"| {load.rate:,.0f} | {load.p50:.1f} | {load.p99:.1f} | {load.errors} "
-            f"| {self.cpu:.2f} | {self.resident:.0f} |"
-        )
-
-
-HEAD = (
-    "| What | Signals | Workers×threads | Connections "
-    "| Requests/s | p50 ms | p99 ms | Errors | CPU ms | MiB |\n"
-    "|---|---|---|---|---|---|---|---|---|---|"
-)
 
 
 class Bench:
@@ -107,8 +76,10 @@ class Bench:
                 settings |= stack.enter_context(Peers()).environment
             if signals == "on, Redis away":
                 settings["REDIS_ADDR"] = "127.0.0.1:1"
-            bare = {"app": "bench.bare:app", "ready": "/api/x"} if signals == BARE else {}
-            yield stack.enter_context(Service(settings, workers=workers, threads=threads, **bare))
+            served = partial(Service, settings, workers=workers, threads=threads)
+            if signals == BARE:
+                served = partial(served, app="bench.bare:app", ready="/api/x", stock=True)
+            yield stack.enter_context(served())
 
     def _mixed(self, stack: ExitStack, mood: str, place: int) -> dict[str, str]:
         well = stack.enter_context(Peers()).environment

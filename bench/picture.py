@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from bench.load import Measured
+from bench.measured import Measured
 
 _WIDTH, _HEIGHT = 360, 240
 _LEFT, _TOP, _BOTTOM, _GAP = 60, 40, 50, 90

@@ -36,12 +36,15 @@ class Service:
         threads: int = 4,
         app: str = "app.wsgi:app",
         ready: str = "/healthz",
+        stock: bool = False,
     ) -> None:
+        """Settle the command; `stock` is gunicorn's own gthread worker instead of ours."""
         self._app = app
         self._ready = ready
         self.port = free_port()
         self.url = f"http://{LOOPBACK}:{self.port}"
         self.seconds_to_answer = 0.0
+        self._arguments = _stock(self.port, workers, threads) if stock else []
         self._environment = {
             **{name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
             **environment,
@@ -58,7 +61,7 @@ class Service:
         self._errors = TemporaryFile()
         began = time.monotonic()
         self._process = Process(
-            [sys.executable, "-m", "gunicorn", self._app],
+            [sys.executable, "-m", "gunicorn", *self._arguments, self._app],
             stdout=self._drain.stdin,
             stderr=self._errors,
             env=self._environment,
@@ -95,3 +98,10 @@ class Service:
                 return True
         except (urllib.error.URLError, OSError):
             return False
+
+
+def _stock(port: int, workers: int, threads: int) -> list[str]:
+    return [
+        *("--config", os.devnull, "--bind", f"{LOOPBACK}:{port}", "--keep-alive", "75"),
+        *("--worker-class", "gthread", "--workers", str(workers), "--threads", str(threads)),
+    ]

@@ -2,8 +2,8 @@
 
 A blocking `sendall` waits for as long as the client likes: six clients that ask again and again and
 read nothing would take every thread. Here what the kernel does not take at once is held in the
-process, and the main loop sends it when there is room (`app/server/sender.py`). Only an answer that
-is longer than may be held waits in its thread, and that wait has an end.
+process, and the main loop (`app/server/connections.py`) sends it when there is room. Only an answer
+that is longer than may be held waits in its thread, and that wait has an end.
 """
 
 from __future__ import annotations
@@ -32,6 +32,10 @@ SEND_BUFFER = 64 * 1024
 """Bytes that the kernel holds for one client; by itself it would take 4 MiB of ours for each."""
 _LOOK = 0.1
 _RESET = struct.pack("ii", 1, 0)
+
+
+class ClientGone(ConnectionError):
+    """The client has closed the connection, or did not take its answer in time."""
 
 
 class Unsent:
@@ -71,15 +75,20 @@ class ClientSocket(socket.socket):
     def sendall(self, data: Any, flags: int = 0) -> None:  # noqa: ARG002  # none is ever given
         """Send, or hold what the client does not take now; wait for it only if that is too much.
 
-        BrokenPipeError when the client has not taken the answer in time.
+        ClientGone also when the client has not taken the answer in time.
         """
-        part = memoryview(data)
-        if not self.held or self.flush():
-            part = part[self._try(part) :]
-        if part:
-            self._hold(part)
-            while self.held > HELD_OF_ONE or (self.held and self._unsent.bytes > HELD_OF_ALL):
-                self._wait()
+        self.offer(data)
+        while self.held > HELD_OF_ONE or (self.held and self._unsent.bytes > HELD_OF_ALL):
+            self._wait()
+
+    def offer(self, data: Any) -> None:
+        """Send what the client takes at once, and hold the rest however long it is."""
+        if self.held and not self.flush():
+            self._hold(memoryview(data))
+            return
+        sent = self._try(data)
+        if sent < len(data):
+            self._hold(memoryview(data)[sent:])
 
     def send(self, data: Any, flags: int = 0) -> int:
         """Send all of it: "100 Continue" takes its turn behind what is held."""
@@ -124,11 +133,13 @@ class ClientSocket(socket.socket):
         self._drop()
         super().close()
 
-    def _try(self, part: memoryview) -> int:
+    def _try(self, part: memoryview | bytes) -> int:
         try:
             return super().send(part, socket.MSG_DONTWAIT)
         except BlockingIOError:
             return 0
+        except OSError as error:
+            raise ClientGone from error
 
     def _hold(self, part: memoryview) -> None:
         self._parts.append(part)
@@ -155,4 +166,4 @@ class ClientSocket(socket.socket):
             return
         if self.is_overdue(now, contended=self._unsent.contended()):
             self.cut()
-            raise BrokenPipeError
+            raise ClientGone

@@ -1,6 +1,5 @@
-"""What our gunicorn worker does otherwise than gunicorn's own gthread worker.
+"""The life of our gunicorn worker: how it begins, stops and ends.
 
-* Errors of the HTTP parser are answered in the service's JSON shape.
 * No request is answered once the drain is over, so that the telemetry of every answered request
   can be flushed.
 * Told to stop, it goes on accepting for `shutdown_delay` seconds: the balancer may not know yet.
@@ -10,17 +9,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import socket
 import threading
 import time
 from typing import Any
 
-from gunicorn import util
-from gunicorn.http import errors
-
-from app.server.raw_answers import INTERNAL_ERROR, answer_to, new_request_id
-from app.server.sender import Sender
+from app.server.limits import Limits
 
 QUICK_DRAIN = 3
 """Seconds for requests in flight at SIGINT or SIGQUIT."""
@@ -28,11 +24,30 @@ HURRIED_FLUSH = 1.2
 """Seconds: the master kills 2 s after a SIGINT that follows a SIGTERM."""
 SETTLE = 0.2
 """Seconds for threads that have answered to write their log line."""
+_TURN = 1.0
+"""Seconds to wait for something to do before clocks are looked at."""
+_DRAIN_TURN = 0.1
 STOP_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT})
 
 
-class Worker(Sender):
-    """A gthread worker that loses no telemetry when it stops and speaks JSON."""
+def keep_signals_over_forks() -> None:
+    """Let no stop signal be lost that comes while the master forks; call it in the master once.
+
+    Python forgets in the child what came before it was set up (`_PySignal_AfterFork`); what is
+    blocked waits in the kernel.
+    """
+
+    def block() -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+
+    def unblock() -> None:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+
+    os.register_at_fork(before=block, after_in_parent=unblock, after_in_child=unblock)
+
+
+class Worker(Limits):
+    """A worker with threads that loses no telemetry when it stops."""
 
     slot = 0
     """Lowest number no other living worker holds; set in pre_fork."""
@@ -69,8 +84,16 @@ class Worker(Sender):
 
     def run(self) -> None:
         """Serve until stopped and drained; from then on answer nothing."""
+        self.start_loop()
         try:
-            super().run()
+            while self.alive:
+                self.listen(accepting=self.count < self.cfg.worker_connections)
+                self.turn(_TURN)
+                self.look()
+                if not self.is_parent_alive():
+                    break
+            self._stop_accepting()
+            self._drain_connections()
         finally:
             self._cut_off()
 
@@ -82,30 +105,12 @@ class Worker(Sender):
 
     def is_parent_alive(self) -> bool:
         """Tell; an orphan stops at once and says close, or busy clients would hold its drain."""
-        alive = bool(super().is_parent_alive())
-        if not alive:
-            self._accept_until = time.monotonic()
-            self.alive = False
-        return alive
-
-    def set_accept_enabled(self, enabled: bool) -> None:
-        """Stop accepting when that time is over, and leave nobody waiting in the queue."""
-        told_to_stop = not self.alive and self._accept_until > float("-inf")
-        if enabled or not told_to_stop:
-            super().set_accept_enabled(enabled)
-            return
-        begun = time.monotonic()
-        while (left := self._accept_until - time.monotonic()) > 0:
-            self.notify()
-            super().set_accept_enabled(self.nr_conns < self.worker_connections)
-            self.wait_for_and_dispatch_events(timeout=min(1.0, left))
-            self.murder_keepalived()
-            self.murder_pending()
-        self._accept_queued()
-        super().set_accept_enabled(False)
-        self._close_listeners()
-        left_to_drain = self.cfg.graceful_timeout - (time.monotonic() - begun)
-        self.cfg.set("graceful_timeout", max(1, round(left_to_drain)))
+        if self.ppid == os.getppid():
+            return True
+        self.log.info("Parent changed, shutting down: %s", self)
+        self._accept_until = time.monotonic()
+        self.alive = False
+        return False
 
     def close_app(self, seconds: float) -> None:
         """Run what the application registered in `extensions["worker_exit"]`, bounded."""
@@ -123,43 +128,39 @@ class Worker(Sender):
             thread.start()
             thread.join(seconds)
 
-    def handle_error(self, _request: Any, client: Any, _address: Any, exc: BaseException) -> None:
-        """Answer an unreadable request, or one whose application raised, in our JSON shape."""
-        answer = answer_to(exc)
-        request_id = new_request_id()
-        extra = {"request_id": request_id, "status": answer.status}
-        if answer is INTERNAL_ERROR:
-            self.log.error("Error handling request", exc_info=exc, extra=extra)
-        else:
-            # The exception's text holds what the client sent: its kind says enough.
-            self.log.warning("Invalid request: %s", type(exc).__name__, extra=extra)
-        with contextlib.suppress(Exception):
-            util.write_nonblock(client, answer.encode(request_id))
-
-    def _keepalive_after(self, conn: Any, keepalive: bool) -> bool:  # gunicorn's
-        """Tell whether the connection can serve on; one request never gets a second answer.
-
-        A proxy would take an answer about the unread body for that of its next request.
-        """
-        try:
-            return bool(super()._keepalive_after(conn, keepalive))
-        except errors.ParseException:
-            return False
+    def _stop_accepting(self) -> None:
+        """Told by SIGTERM: when the delay is over, and leave nobody waiting in the queue."""
+        told_to_stop = self._accept_until > float("-inf")
+        begun = time.monotonic()
+        while (left := self._accept_until - time.monotonic()) > 0:
+            self.listen(accepting=self.count < self.cfg.worker_connections)
+            self.turn(min(_TURN, left))
+            self.look()
+        if told_to_stop:
+            self._accept_queued()
+        self.listen(accepting=False)
+        if told_to_stop:
+            # Refused at once, a balancer can turn to another target; in a queue that nobody
+            # serves it would wait for the end of the drain.
+            for listener in self.listeners:
+                listener.sock.close()
+        left_to_drain = self.cfg.graceful_timeout - (time.monotonic() - begun)
+        self.cfg.set("graceful_timeout", max(1, round(left_to_drain)))
 
     def _accept_queued(self) -> None:
         """Take what the kernel has accepted for us: closing the last listener would reset it."""
-        for listener in self.sockets:
-            listener.setblocking(False)
+        for listener in self.listeners:
             before = -1
-            while before != self.nr_conns:
-                before = self.nr_conns
-                self.accept(listener)
+            while before != self.accepted_so_far:
+                before = self.accepted_so_far
+                listener.ready(listener)
 
-    def _close_listeners(self) -> None:
-        # Refused at once, a balancer can turn to another target; in a queue that nobody serves
-        # it would wait for the end of the drain.
-        for listener in self.sockets:
-            listener.close()
+    def _drain_connections(self) -> None:
+        self.cap_idle()
+        deadline = time.monotonic() + self.cfg.graceful_timeout
+        while self.count > 0 and time.monotonic() < deadline:
+            self.turn(_DRAIN_TURN)
+            self.look()
 
     def _cut_off(self) -> None:
         with self.serving_lock:
