@@ -85,7 +85,8 @@ def _watch(probe: _Probe, watch: Inspection) -> list[Blocker]:
         probe.join(_LOOK_AGAIN)
     if not seen:
         time.sleep(max(0.0, last_look - time.monotonic()))
-    return seen or [each for each in watch.blockers() if each.longest_wait >= _NOTABLE]
+    seen = seen or [each for each in watch.blockers() if each.longest_wait >= _NOTABLE]
+    return seen or [each for each in watch.holders() if (each.seconds or 0.0) >= _NOTABLE]
 
 
 def _requests(probe: _Probe, blockers: list[Blocker], situation: Situation) -> Finding:
@@ -114,10 +115,7 @@ def _locks(blockers: list[Blocker], situation: Situation) -> Finding:
         return ok(LOCKS, "nobody waits")
     worst = blockers[0]
     others = f"; {len(blockers) - 1} more block others" if len(blockers) > 1 else ""
-    found = (
-        f"{_who(worst)} holds up {worst.waiting} session{'s' * (worst.waiting > 1)}, one for "
-        f"{worst.longest_wait:.0f} s{_on(worst)}{others}"
-    )
+    found = f"{_who(worst)} {_what(worst)}{_on(worst)}{others}"
     cause = "it works for long under a lock that everybody needs"
     if worst.idle:
         cause = "it left its transaction open: a person at a prompt, or a program that forgot"
@@ -146,6 +144,13 @@ def _who(blocker: Blocker) -> str:
     since = "" if blocker.seconds is None else f" for {blocker.seconds:.0f} s"
     name = f"session {blocker.pid} of {blocker.user}" if blocker.pid else blocker.user
     return f"{name}{application}, {state} {blocker.statement}{since},"
+
+
+def _what(blocker: Blocker) -> str:
+    if not blocker.waiting:
+        return "keeps everybody out"
+    sessions = "session" if blocker.waiting == 1 else "sessions"
+    return f"holds up {blocker.waiting} {sessions}, one for {blocker.longest_wait:.0f} s"
 
 
 def _on(blocker: Blocker) -> str:

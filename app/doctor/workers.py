@@ -48,6 +48,7 @@ class Gathered:
 def check_workers(situation: Situation, progress: Progress) -> Iterator[Finding]:
     """Read the reports and compare them with each other, and with what doctor itself was given."""
     gathered = gather(situation, progress)
+    progress.at("comparing reports", "this machine is too busy", "Run doctor once more")
     yield _here(gathered.here, situation)
     yield _tasks(gathered, situation)
     yield from comparison.compare(

@@ -17,13 +17,29 @@ _EDGES = """
     FROM pg_stat_activity AS waiting, unnest(pg_blocking_pids(waiting.pid)) AS blocker
     WHERE waiting.datname = current_database()
 """
-_SESSION = """
+# Whoever has such a lock keeps even readers out, from the next one that comes.
+_KEEPING_OUT = """
+    FROM pg_locks
+    WHERE granted AND locktype = 'relation' AND mode = 'AccessExclusiveLock'
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        AND relation IN (
+            SELECT oid FROM pg_class WHERE relkind IN ('r', 'p') AND pg_table_is_visible(oid)
+        )
+        AND pid IS NOT NULL AND pid <> pg_backend_pid()
+"""
+# What the waiting ones want, or else what the session has for itself.
+_SESSION = f"""
     SELECT usename, application_name, state, query, backend_start::text,
         extract(epoch FROM clock_timestamp() - coalesce(xact_start, query_start))::float8,
-        (SELECT string_agg(DISTINCT relation::regclass::text, ', ') FROM pg_locks
-         WHERE pid = ANY ($2) AND (locktype = 'tuple' OR locktype = 'relation' AND NOT granted))
+        coalesce(
+            (SELECT string_agg(DISTINCT relation::regclass::text, ', ') FROM pg_locks
+             WHERE pid = ANY ($2)
+                AND (locktype = 'tuple' OR locktype = 'relation' AND NOT granted)),
+            (SELECT string_agg(DISTINCT relation::regclass::text, ', ') {_KEEPING_OUT}
+                AND pid = $1))
     FROM pg_stat_activity WHERE pid = $1
-"""
+"""  # noqa: S608  # of constants alone
+_HOLDERS = f"SELECT DISTINCT pid {_KEEPING_OUT}"
 _PREPARED = """
     SELECT gid, extract(epoch FROM clock_timestamp() - prepared)::float8
     FROM pg_prepared_xacts WHERE database = current_database() ORDER BY prepared LIMIT 1
@@ -70,6 +86,12 @@ def read_blockers(connection: psycopg.Connection) -> list[Blocker]:
         for root, held in behind.items()
     ]
     return sorted(found, key=lambda blocker: -blocker.waiting)
+
+
+def read_holders(connection: psycopg.Connection) -> list[Blocker]:
+    """Return who has a table for itself, whether or not anybody waits for it at this moment."""
+    held = connection.execute(_HOLDERS.encode()).fetchall()
+    return [_session(connection, int(pid), set(), 0.0) for (pid,) in held]
 
 
 def _behind(edges: Iterable[tuple[int, int]]) -> Mapping[int, set[int]]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import psycopg
 
 from app.config import PostgresSettings
-from app.storage.blockers import Blocker, read_blockers
+from app.storage.blockers import Blocker, read_blockers, read_holders
 from app.storage.connections import connection_arguments
 from app.storage.needed_schema import Missing, missing_from, read_schema
 from app.storage.phase import GO_SERVICE_CAN_WRITE
@@ -93,6 +93,10 @@ class Inspection:
     def blockers(self) -> list[Blocker]:
         """Return the sessions that others wait for."""
         return read_blockers(self._connection)
+
+    def holders(self) -> list[Blocker]:
+        """Return the sessions that keep everybody out of a table."""
+        return read_holders(self._connection)
 
     def try_requests(self, at: Callable[[str], None]) -> None:
         """Do what requests do and take it back; `at` is told which kind comes."""

@@ -90,7 +90,7 @@ def test_a_server_that_freezes_after_the_login(
     assert outcome.rows["postgresql"]["status"] == "ok"
     assert outcome.rows["schema"]["found"].endswith("see locks")
     assert "idle in a transaction after LOCK TABLE" in outcome.rows["locks"]["found"]
-    assert outcome.rows["locks"]["found"].endswith("over _yoyo_migration")
+    assert outcome.rows["locks"]["found"].endswith(", over _yoyo_migration")
     assert outcome.rows["clock"]["status"] in {"ok", "fail", "skip"}
 
 

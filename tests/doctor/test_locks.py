@@ -91,7 +91,7 @@ def test_a_table_that_somebody_locked(
     assert locks["found"].startswith(
         f"session {pid} of postgres (a prompt), idle in a transaction after LOCK TABLE for "
     )
-    assert re.search(r" holds up \d sessions?, one for \d+ s, over urls$", locks["found"])
+    assert re.search(r" (holds up \d sessions?|keeps everybody out), .*over urls$", locks["found"])
     assert outcome.rows["schema"]["found"].endswith("see locks")
     # Pasted as it stands, it helps.
     assert requests["next"] == locks["next"]
@@ -111,7 +111,7 @@ def test_a_statement_that_queues_behind_an_open_transaction_holds_up_all(
     # Ending the ALTER TABLE would help for a moment; the open transaction is the cause.
     assert f"session {holder.info.backend_pid} of postgres" in rows["locks"].found
     assert "idle in a transaction after SELECT" in rows["locks"].found
-    assert re.search(r"holds up [23] sessions, one for ", rows["locks"].found)
+    assert re.search(r"holds up \d sessions?, one for ", rows["locks"].found)
     assert "left its transaction open" in said(rows["locks"])
     assert rows["requests"].status == "fail"
 
