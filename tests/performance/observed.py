@@ -277,9 +277,10 @@ class _Short:
     def __call__(self, environ: Any, start_response: Any) -> Any:
         began = perf_counter()
         method, path = environ["REQUEST_METHOD"].upper(), environ["PATH_INFO"]
-        if method not in {"GET", "HEAD"} or not path.startswith("/items/"):
+        item = path.removeprefix("/items/")
+        if method not in {"GET", "HEAD"} or path == item or "/" in item:
             return self._log(environ, start_response)
-        name = path.removeprefix("/items/").encode("latin-1").decode("utf-8", "replace").encode()
+        name = item.encode("latin-1").decode("utf-8", "replace").encode()
         headers = [
             ("Content-Type", "text/html; charset=utf-8"),
             ("Content-Length", str(len(name))),
