@@ -15,8 +15,8 @@ from app.doctor.peers import postgresql
 from app.doctor.situation import Situation
 from app.storage.causes import database_cause
 from app.storage.inspection import Connections, Inspection, inspect
-from app.storage.needed_schema import Missing
 from app.storage.schema import known_migrations, retiring_migrations
+from app.storage.schema_facts import Missing
 from app.storage.worker_reports import ReportFolder
 
 ROWS = ("postgresql", "schema", "connections", "writes", "clock")

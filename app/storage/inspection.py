@@ -12,9 +12,9 @@ import psycopg
 from app.config import PostgresSettings
 from app.storage.blockers import Blocker, read_blockers, read_holders
 from app.storage.connections import connection_arguments
-from app.storage.needed_schema import Missing, missing_from, read_schema
 from app.storage.phase import GO_SERVICE_CAN_WRITE
 from app.storage.request_probe import probe_requests
+from app.storage.schema_facts import Missing, missing_from, read_schema
 
 STATEMENT_LIMIT = 1.5
 LOCK_LIMIT = 0.8

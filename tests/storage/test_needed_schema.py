@@ -7,7 +7,8 @@ import pytest
 
 from app.config import postgres_from_env
 from app.storage import schema
-from app.storage.needed_schema import NEEDED, Missing, missing_from, read_schema
+from app.storage.needed_schema import NEEDED
+from app.storage.schema_facts import Missing, missing_from, read_schema
 from tests.harness.servers import Database
 from tests.storage import go_schema
 
