@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock run doctor test check audit format migrate bench bench-load growth clean collector
+.PHONY: help install lock run observe trace doctor test check audit format migrate bench bench-load growth clean collector
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,9 +28,16 @@ lock: install ## Resolve setup.cfg anew into requirements.lock (all supported Py
 run: install ## Run the service with embedded PostgreSQL and Valkey on 127.0.0.1:$PORT (8080)
 	@$(BIN)/python -m local
 
+observe: install collector ## make run with Collector, Prometheus and a place for lines and spans; no Docker
+	@$(BIN)/python -m local.observability
+
+trace: install ## Make one request of a running make observe; show its log line, trace and metric
+	@$(BIN)/python -m local.observability.trace
+
+# make itself answers 2 for whatever fails; doctor's own status is the last line, and that of
+# python -m local.doctor.
 doctor: install ## Find out what is wrong with a running `make run` (ARGS=--json, …)
-	@pid=$$(sed -n 's/.*"pid": \([0-9]*\).*/\1/p' "$${LOCAL_DIR:-.local}/service.json" 2>/dev/null); \
-	  $(BIN)/doctor $${pid:+--pid $$pid} $(ARGS)
+	@$(BIN)/python -m local.doctor $(ARGS)
 
 # Most tests wait for processes, so there are more workers than cores; a file stays in one worker.
 test: install ## Run all tests (real PostgreSQL, Valkey and gunicorn; no system package needed)
@@ -55,9 +62,11 @@ migrate: install ## Bring the configured database (POSTGRES_*) to the current sc
 clean: ## Remove the environment, caches and the local data
 	rm -rf $(VENV) .local .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build *.egg-info
 
-collector: build/collector ## Build the pinned OpenTelemetry Collector that one test runs through (needs Go)
+# COLLECTOR names another one, which is then not built.
+collector: $(if $(COLLECTOR),,build/collector) ## Build the pinned OpenTelemetry Collector (needs Go, takes minutes)
 
 build/collector: $(addprefix docker/collector/,main.go go.mod go.sum)
+	@command -v go >/dev/null || { echo 'Go builds the Collector: https://go.dev/dl; or give COLLECTOR=/path/to/otelcol-contrib' >&2; exit 1; }
 	cd docker/collector && go build -buildvcs=false -o $(CURDIR)/$@ .
 
 .PHONY: faults soak

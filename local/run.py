@@ -63,6 +63,7 @@ class Run:
             raise ServerError(message)
         self._provide_postgresql(secrets["PASSWORD"])
         self._provide_valkey(secrets["PASSWORD"])
+        self._provide_more()
         self._service = self._start_service()
         return self._watch(self._service)
 
@@ -126,11 +127,14 @@ class Run:
         self._start(server)
         self.environment |= server.environment()
 
+    def _provide_more(self) -> None:
+        """Start what another kind of run has beside; here nothing."""
+
     def _start(self, server: Server) -> None:
         self._proceed()
         self._stack.enter_context(server)
         self.servers.append(server)
-        self.lines.append(f"{server.name:11} {LOOPBACK}:{server.port}, data in {server.folder}")
+        self.lines.append(f"{server.name:11} {server.where}")
 
     def _start_service(self) -> Process:
         self._proceed()
@@ -207,11 +211,11 @@ class Run:
             raise _Stop
 
 
-def main(environment: Mapping[str, str]) -> int:
+def main(environment: Mapping[str, str], kind: type[Run] = Run) -> int:
     """Run the service until it is told to end; return the exit status."""
     try:
         with ExitStack() as stack:
-            return Run(environment, stack)()
+            return kind(environment, stack)()
     except _Stop:
         return 0
     except SettingsError as error:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
-from local.ports import free_port
+from local.ports import LOOPBACK, free_port
 from local.process import Process, end_leftover, remember
 
 RECORD = "process.json"
@@ -56,6 +56,16 @@ class Server(ABC):
     def _command(self) -> Sequence[str]: ...
 
     @property
+    def where(self) -> str:
+        """What a person is told of it: where it listens, and what else helps."""
+        return f"{LOOPBACK}:{self.port}, data in {self.folder}"
+
+    @property
+    def _home(self) -> Path:
+        """The folder that its process runs in."""
+        return self.folder
+
+    @property
     def process(self) -> Process:
         """The running process; ServerError before the first start."""
         if self._process is None:
@@ -74,7 +84,7 @@ class Server(ABC):
         end_leftover(self._record, self.stop_signal, _STOP_S)
         self._prepare()
         with self.log.open("ab") as log:
-            self._process = Process(self._command(), stdout=log, cwd=self.folder)
+            self._process = Process(self._command(), stdout=log, cwd=self._home)
         remember(self._record, self._process)
         try:
             self._await_answer(self._process)

@@ -12,9 +12,9 @@ import yaml
 
 import telemetry
 from app.config import Settings
+from local.observability.servers import COLLECTOR_CONFIGURATION, collector_program
 from local.ports import free_port
 from tests.conftest import StartService
-from tests.deploy.collector import CONFIGURATION, program
 from tests.harness.servers import Database, Valkey
 
 DOCKER = Path(__file__).resolve().parents[2] / "docker"
@@ -128,11 +128,13 @@ def test_loki_keeps_trace_ids_as_structured_metadata() -> None:
 
 
 def test_the_collector_takes_its_configuration() -> None:
-    collector = program()
+    collector = collector_program()
     if collector is None:
         pytest.skip("no OpenTelemetry Collector is built (make collector)")
 
-    subprocess.run([str(collector), "validate", "--config", str(CONFIGURATION)], check=True)
+    subprocess.run(
+        [str(collector), "validate", "--config", str(COLLECTOR_CONFIGURATION)], check=True
+    )
 
 
 def test_the_collector_in_the_stack_is_the_one_that_is_tested() -> None:

@@ -18,9 +18,9 @@ import pytest
 import requests
 import yaml
 
+from local.observability.servers import collector_configuration, collector_program
 from local.ports import free_port
 from local.process import Process
-from tests.deploy import collector
 from tests.deploy.promql import RULES, shown_in_health
 from tests.harness.servers import Database, Valkey
 from tests.harness.service import Service
@@ -107,10 +107,10 @@ def _prometheus(folder: Path, target: str) -> Iterator[Prometheus]:
 def _collector(folder: Path, otlp: int, page: int, traces: str) -> Iterator[None]:
     folder.mkdir()
     file = folder / "config.yaml"
-    file.write_text(collector.configuration(otlp, page, traces), encoding="utf-8")
+    file.write_text(collector_configuration(otlp, page, traces), encoding="utf-8")
     with (folder / "log").open("wb") as output:
         process = Process(
-            [str(collector.program()), "--config", str(file)], stdout=output, cwd=folder
+            [str(collector_program()), "--config", str(file)], stdout=output, cwd=folder
         )
     try:
         yield
@@ -163,7 +163,7 @@ def ways(
         "LOKI_ENDPOINT": f"{NOWHERE}/loki/api/v1/push",
     }
     with ExitStack() as stack:
-        if collector.program():
+        if collector_program():
             traces = stack.enter_context(OtlpSink()).url
             stack.enter_context(_collector(folder / "collector", otlp, page, traces))
         service = stack.enter_context(Service(environment))
@@ -171,7 +171,7 @@ def ways(
         found = {
             way: stack.enter_context(_prometheus(folder / f"by-{way}", targets[way]))
             for way in WAYS
-            if way == "page" or collector.program()
+            if way == "page" or collector_program()
         }
         stack.enter_context(_traffic(service))
         yield found

@@ -5,8 +5,8 @@ import re
 import pytest
 import yaml
 
+from local.observability.servers import COLLECTOR_CONFIGURATION
 from telemetry.config import EXPORT_INTERVAL
-from tests.deploy.collector import CONFIGURATION
 from tests.deploy.promql import ROOT, queries, rules
 from tests.deploy.task import rendered
 
@@ -61,7 +61,9 @@ def test_who_lives_is_told_by_the_shortest_window() -> None:
 
 
 def test_the_collector_forgets_who_is_silent_but_not_who_is_late() -> None:
-    exporter = yaml.safe_load(CONFIGURATION.read_text(encoding="utf-8"))["exporters"]["prometheus"]
+    exporter = yaml.safe_load(COLLECTOR_CONFIGURATION.read_text(encoding="utf-8"))["exporters"][
+        "prometheus"
+    ]
 
     kept = seconds(exporter["metric_expiration"])
     assert 3 * EXPORT_INTERVAL <= kept < min(SHORTEST, LOOK_BACK)

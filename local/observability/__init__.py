@@ -1,0 +1,1 @@
+"""`make observe`: the service with a Collector, Prometheus and a place for lines and spans."""
