@@ -17,6 +17,7 @@ from __future__ import annotations
 import socket
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from app.server.client_socket import SEND_BUFFER, ClientSocket, Unsent
@@ -86,11 +87,21 @@ class Connections(Serving):
         self._asleep = False
         for one in found:
             if one.interest:  # what was served before it may have closed it
-                one.ready(one)
+                self._step(one.ready, one)
         while self._finished:
-            self._take_back(*self._finished.popleft())
+            self._step(self._take_back, *self._finished.popleft())
         for _ in range(min(len(self._next), _TURN)):
-            self._take(self._next.popleft())
+            self._step(self._take, self._next.popleft())
+
+    def _step(self, do: Callable[..., None], one: Any, *more: Any) -> None:
+        """Do something for one connection; what goes wrong with it must not end the others."""
+        try:
+            do(one, *more)
+        except Exception:
+            if not isinstance(one, Connection):
+                raise
+            self.log.exception("A connection is given up")
+            self.close(one)
 
     def is_contended(self) -> bool:
         """Tell whether requests wait for a thread, or the master for this worker."""
@@ -120,6 +131,8 @@ class Connections(Serving):
 
     def close(self, conn: Connection) -> None:
         """Close a connection, whatever it was doing."""
+        if conn.sock.fileno() < 0:
+            return
         for each in (self.idle, self.partial, self.sending, self.closing):
             each.pop(conn, None)
         self.poller.watch(conn, NOTHING)

@@ -6,7 +6,7 @@
   waits for a tenth of that while other requests wait for a thread.
 * An answer that is not taken in WRITE_WAIT is cut off; in CONTENDED_WRITE_WAIT while others need
   what it holds.
-* No free file descriptor: wait for one, instead of ending the worker.
+* No free file descriptor: accept nothing for a moment, instead of ending the worker.
 """
 
 from __future__ import annotations
@@ -47,6 +47,14 @@ class Limits(Connections):
         super().__init__(*args, **kwargs)
         self._complained_at: dict[str, float] = {}
         self._next_look = 0.0
+        self._accept_again = 0.0
+
+    def serve_a_turn(self, longest: float) -> None:
+        """Let the main loop turn once, and look at the clock; `longest` in seconds."""
+        left = self._accept_again - time.monotonic()
+        self.listen(accepting=left <= 0 and self.count < self.cfg.worker_connections)
+        self.turn(longest if left <= 0 else min(longest, left))
+        self.look()
 
     def look(self) -> None:
         """Tell the master that we live, and end what takes too long; four times a second."""
@@ -88,8 +96,8 @@ class Limits(Connections):
         if self._close_oldest_waiting():
             self.ended_early(SCARCE)
         else:
-            # The listener stays readable: without a pause this loop would spin.
-            time.sleep(_DESCRIPTOR_WAIT)
+            # The listener stays readable: without a pause the loop would spin.
+            self._accept_again = time.monotonic() + _DESCRIPTOR_WAIT
 
     def count_cut(self) -> None:
         """Count an answer that its client did not read in time."""

@@ -58,9 +58,9 @@ class Listener:
 class Poller:
     """Says what is ready, so many at a time; the next time it begins with the others."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, epoll: bool = sys.platform == "linux") -> None:
         self._watched: dict[int, Watched] = {}
-        self._wait = _Epoll() if sys.platform == "linux" else _Selector()
+        self._wait = _Epoll() if epoll else _Selector()
 
     def watch(self, one: Watched, interest: int) -> None:
         """Wait for this of it from now on, and for nothing else."""

@@ -87,9 +87,7 @@ class Worker(Limits):
         self.start_loop()
         try:
             while self.alive:
-                self.listen(accepting=self.count < self.cfg.worker_connections)
-                self.turn(_TURN)
-                self.look()
+                self.serve_a_turn(_TURN)
                 if not self.is_parent_alive():
                     break
             self._stop_accepting()
@@ -133,9 +131,7 @@ class Worker(Limits):
         told_to_stop = self._accept_until > float("-inf")
         begun = time.monotonic()
         while (left := self._accept_until - time.monotonic()) > 0:
-            self.listen(accepting=self.count < self.cfg.worker_connections)
-            self.turn(min(_TURN, left))
-            self.look()
+            self.serve_a_turn(min(_TURN, left))
         if told_to_stop:
             self._accept_queued()
         self.listen(accepting=False)

@@ -109,6 +109,16 @@ def test_answers_that_can_be_held_hold_no_thread(long_answers: Service) -> None:
     assert after == before  # it had not to wait for anybody's end
 
 
+def test_deaf_clients_make_room_when_connections_are_scarce(start_service: StartService) -> None:
+    few = ("--worker-connections", "40")
+    service = start_service(NO_DATABASE, app="tests.faults.long_answers:app", arguments=few)
+    with DeafClients(service.port, 60, get("/smaller"), times=1) as deaf:
+        with Wire(service, wait=CONTENDED_WRITE_WAIT + ROOM) as wire:
+            wire.send(get("/"))
+            assert wire.answer() is not None
+        assert deaf.cut > 0
+
+
 def cut_lines(service: Service) -> int:
     return sum(record["msg"] == CUT for record in service.records)
 
