@@ -15,6 +15,9 @@ from app.visit_policy import VisitPolicy, visit_policy
 LOCAL = "local"
 PRODUCTION_ORIGIN = "https://fonsecaaso.com"
 SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+SESSION_STARTUP = "startup"
+SESSION_STATEMENT = "statement"
+SESSION_ROLE = "role"
 PERMANENT_REDIRECTS = frozenset({301, 308})
 REDIRECT_STATUSES = frozenset({302, 307}) | PERMANENT_REDIRECTS
 SHORTEST_JWT_SECRET = 32
@@ -48,6 +51,8 @@ class PostgresSettings:
     pool_max: int
     prepared_statements: bool
     """Off behind a pooler in transaction mode (pgbouncer, RDS Proxy)."""
+    session_settings: str
+    """How a session gets the settings it needs: with its start, by statements, or by its role."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +240,12 @@ def _postgres(environment: Environment, env: str, threads: int) -> PostgresSetti
         pool_min=pool_min,
         pool_max=pool_max,
         prepared_statements=environment.boolean("POSTGRES_PREPARED_STATEMENTS", default=True),
+        session_settings=environment.parsed(
+            "POSTGRES_SESSION_SETTINGS",
+            _session_settings,
+            SESSION_STARTUP,
+            f"{SESSION_STARTUP}, {SESSION_STATEMENT} or {SESSION_ROLE}",
+        ),
     )
 
 
@@ -274,6 +285,12 @@ def _jwt_secret(environment: Environment, name: str, *, optional: bool = False) 
     if secret is None or len(secret.encode(errors="replace")) < SHORTEST_JWT_SECRET:
         environment.reject(name, secret, allowed, secret=True)
     return secret
+
+
+def _session_settings(value: str) -> str:
+    if value not in {SESSION_STARTUP, SESSION_STATEMENT, SESSION_ROLE}:
+        raise ValueError(value)
+    return value
 
 
 def _header_name(value: str) -> str:

@@ -13,7 +13,8 @@ import psycopg
 from app.commands.pid_option import add_pid, become
 from app.config import PostgresSettings, SettingsError, postgres_from_env
 from app.storage.causes import database_cause
-from app.storage.connections import connection_arguments
+from app.storage.connections import connect
+from app.storage.session import Session
 
 _EPILOG = """\
 Connects with the service's variables (POSTGRES_*) and prints rows with tabs between their columns.
@@ -31,6 +32,8 @@ _PATIENCE = 30.0
 _PAUSE = 0.25
 _LOCK_LIMIT = 5000
 """Milliseconds."""
+_REPLY_WAIT = 24 * 3600.0
+"""Seconds: whoever builds an index waits for it."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -61,21 +64,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _connect(settings: PostgresSettings) -> psycopg.Connection:
-    options = {
-        **connection_arguments(settings),
-        "application_name": "shortener-sql",
-        # Read-only is how a database, not a person, may have been set: this may be what ends it.
-        "options": f"-c lock_timeout={_LOCK_LIMIT} -c default_transaction_read_only=off",
-    }
+    # Read-only is how a database, not a person, may have been set: this may be what ends it.
+    needed = {"lock_timeout": str(_LOCK_LIMIT), "default_transaction_read_only": "off"}
+    session = Session(settings.session_settings, needed)
     deadline = time.monotonic() + _PATIENCE
     while True:
         try:
-            return psycopg.connect(**options)
+            connection = connect(settings, session, application_name="shortener-sql")
         except psycopg.OperationalError as error:
             full = "no connection left" in database_cause(error)
             if not full or time.monotonic() > deadline:
                 raise
             time.sleep(_PAUSE)
+        else:
+            connection.reply_wait = _REPLY_WAIT
+            return connection
 
 
 def _print(cursor: psycopg.Cursor) -> None:
@@ -83,8 +86,12 @@ def _print(cursor: psycopg.Cursor) -> None:
         print(cursor.statusmessage)
         return
     print("\t".join(column.name for column in cursor.description))
-    for row in cursor:
-        print("\t".join("" if value is None else str(value) for value in row))
+    result = cursor.pgresult
+    assert result is not None  # noqa: S101  # it has columns
+    for row in range(result.ntuples):
+        # As the server writes them: Python has no infinite dates.
+        values = (result.get_value(row, column) for column in range(result.nfields))
+        print("\t".join((value or b"").decode(errors="replace") for value in values))
     print(f"({cursor.rowcount} rows)")
 
 

@@ -12,6 +12,7 @@ from app.doctor.findings import Advice, Finding, Progress, fail, ok, skip, warn
 from app.doctor.network import Peer, Unreachable, reach
 from app.doctor.next_steps import LONGEST, WHO, again, in_the_image, sql
 from app.doctor.peers import postgresql
+from app.doctor.session import check_session
 from app.doctor.situation import Situation
 from app.storage.causes import database_cause
 from app.storage.inspection import Connections, Inspection, inspect
@@ -19,8 +20,8 @@ from app.storage.schema import known_migrations, retiring_migrations
 from app.storage.schema_facts import Missing
 from app.storage.worker_reports import ReportFolder
 
-ROWS = ("postgresql", "schema", "connections", "writes", "clock")
-REACHABLE, SCHEMA, CONNECTIONS, WRITES, CLOCK = ROWS
+ROWS = ("postgresql", "session", "schema", "connections", "writes", "clock")
+REACHABLE, SESSION, SCHEMA, CONNECTIONS, WRITES, CLOCK = ROWS
 OLDEST_SUPPORTED = 14
 """PostgreSQL's major version; older ones get no fixes (versioning policy)."""
 CLOCK_WARNS = 1.0
@@ -72,6 +73,7 @@ def check_postgresql(situation: Situation, progress: Progress) -> Iterator[Findi
 
 def _ask(server: Inspection, situation: Situation, peer: Peer) -> Iterator[Finding]:
     questions: dict[str, Callable[[], Finding]] = {
+        SESSION: lambda: check_session(SESSION, server, situation),
         SCHEMA: lambda: _schema(server, situation),
         CONNECTIONS: lambda: _connections(server.connections(), situation),
         WRITES: lambda: _writes(server, situation),

@@ -11,7 +11,9 @@ from opentelemetry import context
 
 from app.config import PostgresSettings
 from app.storage.causes import database_cause
-from app.storage.connections import BoundedConnection, connection_arguments
+from app.storage.complaints import Complaints
+from app.storage.connections import BoundedConnection, connect
+from app.storage.session import Session
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +35,8 @@ class Background:
     def __init__(self, settings: PostgresSettings, jobs: Sequence[Job]) -> None:
         self._settings = settings
         self._jobs = jobs
+        self._complaints = Complaints(log)
+        self._session = Session(settings.session_settings, complaints=self._complaints)
         self._connection: BoundedConnection | None = None
         self._stopped = threading.Event()
         self._failing = False
@@ -76,13 +80,12 @@ class Background:
 
     def _connected(self) -> BoundedConnection:
         if self._connection is None or self._connection.closed:
-            self._connection = BoundedConnection.connect(**connection_arguments(self._settings))
+            self._connection = connect(self._settings, self._session)
             self._connection.reply_wait = _REPLY_WAIT
         return self._connection
 
     def _failed(self, error: psycopg.Error) -> None:
-        if not self._failing:
-            log.warning("Changes of links cannot be read: %s", database_cause(error))
+        self._complaints.say("Changes of links cannot be read", database_cause(error))
         self._failing = True
         if self._connection is not None:
             self._connection.close()

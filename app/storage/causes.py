@@ -6,13 +6,33 @@ import psycopg
 import redis
 from psycopg_pool import PoolTimeout
 
+_RDS_PROXY = "RDS Proxy takes no start parameter `options`: set POSTGRES_SESSION_SETTINGS"
+_POOLER = "the pooler takes no such start parameters: set POSTGRES_SESSION_SETTINGS"
+_PREPARED = "a prepared statement is gone: behind a pooler, set POSTGRES_PREPARED_STATEMENTS=false"
+_OLD_SERVER = "the server does not know a setting of the session"
+OPTIONS_REFUSED = frozenset({_RDS_PROXY, _POOLER, _OLD_SERVER})
+"""Causes of a connection that was refused for what it sent with its start."""
+
 _BY_SQLSTATE = {
+    "08P01": "the protocol was broken, as by a pooler in between",
     "08": "the connection broke",
+    "0A000": "the plan of a statement is out of date: a column changed its type",
+    "22021": "a text is not in the database's encoding",
+    "22P05": "the database's encoding cannot hold a character",
+    "26000": _PREPARED,
+    "42P05": _PREPARED,
+    "40001": "another transaction came in between",
+    "40P01": "another transaction and ours waited for each other",
+    "57P05": "the server ended a session that had been idle",
+    "XX000": "an internal error of the server: its own log knows",
+    "3F000": "search_path leads to no schema",
     "25006": "the server is read-only (a standby, or a demoted primary)",
     "28": "the user or the password was refused",
     "3D000": "the database does not exist",
     "42501": "the user lacks a privilege",
     "42703": "a column is missing: run `migrate`",
+    "42804": "a column has another type than the service needs",
+    "42883": "a function is missing, or a column has another type: run `migrate`",
     "42P01": "a table is missing: run `migrate`",
     "53300": "the server has no connection left",
     "53": "the server lacks resources",
@@ -21,6 +41,9 @@ _BY_SQLSTATE = {
     "57P": "the server is stopping or starting",
 }
 _BY_TEXT = (
+    ("rds proxy currently", _RDS_PROXY),
+    ("unsupported startup parameter", _POOLER),
+    ("unrecognized configuration parameter", _OLD_SERVER),
     ("timeout expired", "no answer in time"),
     ("timed out", "no answer in time"),
     ("timeout", "no answer in time"),
@@ -69,6 +92,8 @@ def database_cause(error: psycopg.Error) -> str:
             return _BY_SQLSTATE[state[:length]]
     if state:
         return f"SQLSTATE {state}"
+    if isinstance(error, psycopg.DataError):
+        return "a value could not be sent or read"
     return _by_text(str(error))
 
 

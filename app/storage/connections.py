@@ -15,12 +15,12 @@ from psycopg.rows import TupleRow
 
 from app.config import PostgresSettings
 from app.storage.loaders import adapters
+from app.storage.session import ENCODING, STATEMENT_LIMIT, Session
 
 CONNECTION_WAIT = 2.0
-STATEMENT_LIMIT = 5.0
+REPLY_WAIT = STATEMENT_LIMIT + 0.5
 """Seconds."""
 
-REPLY_WAIT = STATEMENT_LIMIT + 0.5
 _FEW_ROWS = 10
 _ADAPTERS = adapters()
 
@@ -42,6 +42,7 @@ class BoundedConnection(psycopg.Connection[TupleRow]):
         cls,
         conninfo: str = "",
         *,
+        session: Session,
         on_failure: Callable[[psycopg.Error], None] | None = None,
         on_success: Callable[[str | None], None] | None = None,
         **arguments: Any,
@@ -49,20 +50,43 @@ class BoundedConnection(psycopg.Connection[TupleRow]):
         """Connect; an attempt that failed is told to `on_failure` and leaves no socket behind.
 
         One that succeeded is told to `on_success` with the address that it was made from.
+        """
+        try:
+            try:
+                made = cls._made(conninfo, options=session.options, **arguments)
+            except psycopg.Error as error:
+                if not session.refuses_options(error):
+                    raise
+                made = cls._made(conninfo, options="", **arguments)
+            made.settle(session)
+        except psycopg.Error as error:
+            if on_failure is not None:
+                on_failure(error)
+            raise
+        if on_success is not None:
+            on_success(_own_address(made.fileno()))
+        return made
+
+    @classmethod
+    def _made(cls, conninfo: str, **arguments: Any) -> Self:
+        """Connect as psycopg does.
 
         The error and its frames hold each other, and with them the half-open connection, which
         would keep a place of the server's taken until some garbage collection.
         """
         try:
-            connection = super().connect(conninfo, **arguments)
+            return super().connect(conninfo, **arguments)
         except psycopg.Error as error:
             traceback.clear_frames(error.__traceback__)
-            if on_failure is not None:
-                on_failure(error)
             raise
-        if on_success is not None:
-            on_success(_own_address(connection.fileno()))
-        return connection
+
+    def settle(self, session: Session) -> None:
+        """Make the session what the service needs, or close it."""
+        try:
+            session.settle(self)
+        except BaseException:
+            self.close()
+            raise
 
     def rows(self, text: str, values: Sequence[object]) -> list[Row]:
         """Return the rows of a statement whose places are `$1` and so on.
@@ -87,6 +111,19 @@ class BoundedConnection(psycopg.Connection[TupleRow]):
             raise
 
 
+def connect(
+    settings: PostgresSettings, session: Session | None = None, **more: Any
+) -> BoundedConnection:
+    """Return a connection of its own, beside the pool's, as the service needs it.
+
+    Who connects again and again gives the `session`, which remembers what a pooler refused.
+    """
+    arguments = {**connection_arguments(settings), **more}
+    return BoundedConnection.connect(
+        session=session or Session(settings.session_settings), **arguments
+    )
+
+
 def _own_address(descriptor: int) -> str | None:
     """Return our end of a TCP connection, None of a socket in a folder."""
     with socket.socket(fileno=os.dup(descriptor)) as ours:
@@ -94,7 +131,10 @@ def _own_address(descriptor: int) -> str | None:
 
 
 def connection_arguments(settings: PostgresSettings) -> dict[str, Any]:
-    """Return the arguments of `psycopg.connect` for one autocommit connection."""
+    """Return the arguments of `psycopg.connect` for one autocommit connection.
+
+    `options` is not among them: Session knows them.
+    """
     return {
         "host": settings.host,
         "port": settings.port,
@@ -104,9 +144,7 @@ def connection_arguments(settings: PostgresSettings) -> dict[str, Any]:
         "sslmode": settings.sslmode,
         "connect_timeout": int(CONNECTION_WAIT),
         "application_name": "shortener",
-        # Every statement follows an index in its order. A bitmap, which the planner may take for an
-        # owner of average size, would read and sort all links of one who has a million.
-        "options": f"-c statement_timeout={int(STATEMENT_LIMIT * 1000)} -c enable_bitmapscan=off",
+        "client_encoding": ENCODING,
         "autocommit": True,
         "cursor_factory": psycopg.RawCursor,
         "context": _ADAPTERS,

@@ -9,16 +9,22 @@ from dataclasses import dataclass
 
 import psycopg
 
-from app.config import PostgresSettings
+from app.config import SESSION_ROLE, PostgresSettings
 from app.storage.blockers import Blocker, read_blockers, read_holders
-from app.storage.connections import connection_arguments
+from app.storage.connections import connect
 from app.storage.phase import GO_SERVICE_CAN_WRITE
 from app.storage.request_probe import probe_requests
 from app.storage.schema_facts import Missing, missing_from, read_schema
+from app.storage.session import NEEDED, Session
 
 STATEMENT_LIMIT = 1.5
 LOCK_LIMIT = 0.8
 """Seconds; less than a check has, so that what was waited for can still be asked."""
+_NEEDED = {
+    **NEEDED,
+    "statement_timeout": f"{STATEMENT_LIMIT * 1000:.0f}",
+    "lock_timeout": f"{LOCK_LIMIT * 1000:.0f}",
+}
 
 _RESET = """
     SELECT concat_ws(' ', 'ALTER',
@@ -61,8 +67,10 @@ class Connections:
 class Inspection:
     """One connection on which to ask; every method raises psycopg.Error."""
 
-    def __init__(self, connection: psycopg.Connection) -> None:
+    def __init__(self, connection: psycopg.Connection, session: Session, way: str) -> None:
         self._connection = connection
+        self._session = session
+        self._way = way
 
     @property
     def version(self) -> tuple[int, int]:
@@ -78,6 +86,41 @@ class Inspection:
     def uses_tls(self) -> bool:
         """Tell whether the connection is encrypted."""
         return bool(self._connection.pgconn.ssl_in_use)
+
+    @property
+    def options_refused(self) -> str:
+        """Why the settings had to be set by statements; empty if they did not."""
+        return self._session.refused
+
+    @property
+    def encoding(self) -> str:
+        """The database's encoding."""
+        return self._connection.info.parameter_status("server_encoding") or "unknown"
+
+    @property
+    def lost_search_path(self) -> str | None:
+        """The search_path of the role or the database, if it does not lead to the tables."""
+        return self._session.lost_path
+
+    def wrong_settings(self) -> dict[str, tuple[str, str]]:
+        """Return the settings of a session of the service's that are not as needed.
+
+        Each with what it is and what it should be.
+        """
+        needed = NEEDED if self._way == SESSION_ROLE else _NEEDED
+        wanted = {**needed, "session_replication_role": "origin"}
+        rows = self._connection.execute(
+            b"SELECT name, setting FROM pg_settings WHERE name = ANY ($1)", (list(wanted),)
+        ).fetchall()
+        return {
+            str(name): (str(found), wanted[str(name)])
+            for name, found in rows
+            if _plain(str(found)) != _plain(wanted[str(name)])
+        }
+
+    def user(self) -> str:
+        """Return the role's name as SQL takes it."""
+        return str(self._row("SELECT quote_ident(current_user)")[0])
 
     def applied_migrations(self) -> list[str]:
         """Return the ids of the migrations that were applied, none without yoyo's table."""
@@ -153,18 +196,16 @@ class Inspection:
         return row or ()
 
 
+def _plain(setting: str) -> str:
+    return setting.replace(" ", "").lower()
+
+
 @contextlib.contextmanager
 def inspect(settings: PostgresSettings, address: str | None) -> Iterator[Inspection]:
     """Connect as the service does, to an address already known; raise psycopg.Error."""
-    arguments = {
-        **connection_arguments(settings),
-        "application_name": "shortener-doctor",
-        "options": (
-            f"-c statement_timeout={STATEMENT_LIMIT * 1000:.0f}"
-            f" -c lock_timeout={LOCK_LIMIT * 1000:.0f} -c enable_bitmapscan=off"
-        ),
-    }
-    if address is not None:
-        arguments["hostaddr"] = address
-    with psycopg.connect(**arguments) as connection:
-        yield Inspection(connection)
+    address_known = {} if address is None else {"hostaddr": address}
+    session = Session(settings.session_settings, _NEEDED)
+    with connect(
+        settings, session, application_name="shortener-doctor", **address_known
+    ) as connection:
+        yield Inspection(connection, session, settings.session_settings)

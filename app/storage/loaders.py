@@ -7,6 +7,7 @@ that can: its place in the order stays right, and RFC 3339 could not say more ei
 
 from __future__ import annotations
 
+import codecs
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -52,3 +53,33 @@ def _bounded(stock: type[Any], earliest: object, latest: object) -> type[Loader]
                 return earliest if bytes(data)[0] & 0x80 else latest
 
     return BoundedLoader
+
+
+def load_any_text(context: AdaptContext) -> None:
+    """Take text of a database that does not check it: what is no UTF-8 is percent-encoded.
+
+    In the path of a target, which is most of what we hold, that is what a browser sends for it.
+    """
+    for name in ("text", "varchar", "bpchar", "name"):
+        for loader in (_AnyText, _AnyBinaryText):
+            context.adapters.register_loader(name, loader)
+
+
+class _AnyText(Loader):
+    def load(self, data: Buffer) -> str:
+        return bytes(data).decode("utf-8", _PERCENT)
+
+
+class _AnyBinaryText(_AnyText):
+    format = Format.BINARY
+
+
+def _percent_encoded(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    wrong = error.object[error.start : error.end]
+    return "".join(f"%{byte:02X}" for byte in wrong), error.end
+
+
+_PERCENT = "app.storage.percent"
+codecs.register_error(_PERCENT, _percent_encoded)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
@@ -16,6 +16,7 @@ from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
 from yoyo.connections import parse_uri
 
 from app.config import PostgresSettings
+from app.storage.session import ENCODING, MIGRATING, forget_variables, lost_path, start_options
 
 EXPANDING = Path(__file__).parent / "migrations"
 RETIRING = Path(__file__).parent / "retirement"
@@ -112,7 +113,13 @@ def sole_migrator(settings: PostgresSettings, wait: float) -> Iterator[Migrator]
         _until(lambda: _locked(connection), deadline)
         connection.execute(_SESSION)
         _end_orphans(connection)
-        backend = _Backend(parse_uri(_uri(settings)), yoyo.connections.default_migration_table)
+        session = dict(MIGRATING)
+        if lost_path(connection.cursor()) is not None:
+            # Else a second set of tables would be made where search_path leads.
+            session["search_path"] = "public"
+            connection.execute("SET search_path TO public")
+        uri = parse_uri(_uri(settings, session))
+        backend = _Backend(uri, yoyo.connections.default_migration_table)
         try:
             backend.init_database()
             # Whoever held yoyo's own lock did not hold ours: it is dead.
@@ -149,6 +156,7 @@ def _end_orphans(connection: psycopg.Connection) -> None:
 
 
 def _arguments(settings: PostgresSettings) -> dict[str, Any]:
+    forget_variables()
     return {
         "host": settings.host,
         "port": settings.port,
@@ -158,16 +166,20 @@ def _arguments(settings: PostgresSettings) -> dict[str, Any]:
         "sslmode": settings.sslmode,
         "connect_timeout": _CONNECT_WAIT,
         "application_name": _WAITING,
+        "client_encoding": ENCODING,
+        "options": start_options(MIGRATING),
     }
 
 
-def _uri(settings: PostgresSettings) -> str:
+def _uri(settings: PostgresSettings, session: Mapping[str, str] = MIGRATING) -> str:
     query = {
         "host": settings.host,
         "port": str(settings.port),
         "sslmode": settings.sslmode,
         "connect_timeout": str(_CONNECT_WAIT),
         "application_name": _WORKING,
+        "client_encoding": ENCODING,
+        "options": start_options(session),
     }
     user, password = quote(settings.user, safe=""), quote(settings.password, safe="")
     database = quote(settings.database, safe="")

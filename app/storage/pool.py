@@ -15,6 +15,7 @@ from app.config import PostgresSettings
 from app.storage.causes import database_cause
 from app.storage.complaints import Complaints
 from app.storage.connections import CONNECTION_WAIT, BoundedConnection, connection_arguments
+from app.storage.session import Session
 
 # The pool's own log repeats the driver's messages; what they mean is logged here.
 logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
@@ -42,6 +43,7 @@ class Pool:
             connection_class=BoundedConnection,
             kwargs={
                 **connection_arguments(settings),
+                "session": Session(settings.session_settings, complaints=complaints),
                 "on_failure": self._connect_failed,
                 "on_success": self._connected,
             },

@@ -19,7 +19,7 @@ import psycopg
 from datasketches import cpc_sketch, cpc_union
 
 from app.config import PostgresSettings
-from app.storage.connections import connection_arguments
+from app.storage.connections import connect
 from app.visit_policy import VisitPolicy
 
 LG_K = 12
@@ -51,7 +51,7 @@ def look_after(
     """Do all that is to be done; raise psycopg.Error, after which it can simply be run again."""
     today = (now or datetime.now(UTC)).date()
     done = Done()
-    with psycopg.connect(**connection_arguments(settings)) as connection:
+    with connect(settings) as connection:
         done.months_made = _number(
             connection, "SELECT visit_partitions($1, $2)", today, MONTHS_AHEAD
         )

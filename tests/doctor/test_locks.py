@@ -142,7 +142,7 @@ def test_in_production_it_is_a_task_of_its_own_that_ends_the_session(
 
     assert rows["requests"].found == "sign up: a lock was not available in time"
     assert _next(rows["locks"]).startswith("aws ecs run-task --cluster tinyurl-prod ")
-    assert (pasted.status, pasted.output) == (0, "pg_terminate_backend\nTrue\n(1 rows)\n")
+    assert (pasted.status, pasted.output) == (0, "pg_terminate_backend\nt\n(1 rows)\n")
     with pytest.raises(psycopg.OperationalError):
         holder.execute("SELECT 1")
 

@@ -134,6 +134,10 @@ class Proxy:
         try:
             far_reader, far_writer = await asyncio.open_connection(LOOPBACK, self._target)
             writers.append(far_writer)
+            opening = await self._opening(reader, writer)
+            if opening is None:
+                return
+            far_writer.write(opening)
             await asyncio.gather(
                 self._pass(reader, far_writer, answers=False),
                 self._pass(far_reader, writer, answers=True),
@@ -146,6 +150,13 @@ class Proxy:
             for each in writers:
                 each.close()
             del self._connections[task]
+
+    async def _opening(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> bytes | None:
+        """Return what to send on before all else; None ends the connection."""
+        del reader, writer
+        return b""
 
     async def _pass(
         self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, answers: bool

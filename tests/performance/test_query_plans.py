@@ -8,7 +8,7 @@ import pytest
 
 from app.config import postgres_from_env
 from app.storage import links, users
-from app.storage.connections import connection_arguments
+from app.storage.connections import connect
 from app.storage.statements import Statement
 from bench.links import code, fill, owner, target
 from tests.harness.servers import Database, Databases
@@ -65,7 +65,7 @@ def filled(databases: Databases) -> Iterator[Database]:
 def connection(filled: Database) -> Iterator[psycopg.Connection]:
     """Connect as the service does; what a statement writes is undone."""
     settings = postgres_from_env({"ENV": "local", **filled.environment})
-    with psycopg.connect(**connection_arguments(settings)) as connection:
+    with connect(settings) as connection:
         connection.execute("BEGIN")
         yield connection
         connection.execute("ROLLBACK")

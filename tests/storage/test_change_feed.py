@@ -13,7 +13,7 @@ from app.model.managed_links import Terms
 from app.storage import change_feed
 from app.storage.cache import LinkCache
 from app.storage.change_feed import ChangeFeed
-from app.storage.connections import BoundedConnection, connection_arguments
+from app.storage.connections import BoundedConnection, connect
 from app.storage.redis import Redis
 from app.storage.redis_feed import RedisFeed
 from tests.harness.servers import Database as MadeDatabase
@@ -47,7 +47,7 @@ def connection(tables: MadeDatabase) -> Iterator[BoundedConnection]:
         admin.execute("UPDATE link_feed SET generation = 0, forgotten_before = '0'")
         admin.execute("INSERT INTO urls (id, original_url) VALUES (%s, %s)", (CODE, OLD.target))
     settings = postgres_from_env({"ENV": "local", **tables.environment})
-    with BoundedConnection.connect(**connection_arguments(settings)) as connection:
+    with connect(settings) as connection:
         yield connection
 
 

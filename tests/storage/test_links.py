@@ -101,8 +101,9 @@ def test_an_owner_who_left_is_not_given_the_code_they_had(
     assert links.known("aaaaaa") == PlainLink("https://e.com/x")
 
 
-def test_the_longest_target_is_stored_and_found_again(links: LinkTable) -> None:
-    longest = target("https://e.com/" + "ж" * 8_178)
+@pytest.mark.parametrize("path", ["x" * 8_178, "ж" * 2_387], ids=["characters", "bytes sent"])
+def test_the_longest_target_is_stored_and_found_again(links: LinkTable, path: str) -> None:
+    longest = target(f"https://e.com/{path}")
 
     assert links.insert("aaaaaa", longest, None) == ("aaaaaa", True)
     assert links.insert("bbbbbb", longest, None) == ("aaaaaa", False)

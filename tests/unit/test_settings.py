@@ -34,6 +34,7 @@ def test_production_has_the_contracts_defaults() -> None:
     )
     assert (found.postgres.port, found.postgres.sslmode) == (5432, "require")
     assert found.postgres.prepared_statements
+    assert found.postgres.session_settings == "startup"
 
 
 def test_local_trusts_no_proxy_and_allows_any_origin() -> None:
@@ -60,6 +61,7 @@ def test_every_variable_is_read() -> None:
         POSTGRES_POOL_MIN="2",
         POSTGRES_POOL_MAX="9",
         POSTGRES_PREPARED_STATEMENTS="no",
+        POSTGRES_SESSION_SETTINGS="role",
         REDIS_ADDR="cache:6380",
         REDIS_PASSWORD="hush",
         REDIS_TLS="on",
@@ -83,6 +85,7 @@ def test_every_variable_is_read() -> None:
         "verify-full",
     )
     assert (postgres.pool_min, postgres.pool_max, postgres.prepared_statements) == (2, 9, False)
+    assert postgres.session_settings == "role"
     assert found.redis is not None
     assert (found.redis.host, found.redis.port) == ("cache", 6380)
     assert (found.redis.password, found.redis.tls) == ("hush", True)

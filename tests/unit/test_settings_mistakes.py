@@ -30,6 +30,7 @@ def test_all_mistakes_are_reported_at_once() -> None:
         "POSTGRES_POOL_MIN": "-1",
         "POSTGRES_POOL_MAX": "0",
         "POSTGRES_PREPARED_STATEMENTS": "perhaps",
+        "POSTGRES_SESSION_SETTINGS": "off",
         "REDIS_ADDR": "redis://cache",
         "REDIS_TLS": "2",
         "JWT_SECRET": "short",
