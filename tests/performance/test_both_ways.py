@@ -92,6 +92,7 @@ def test_all_metrics_are_the_same(recorded: dict[str, Recorded]) -> None:
             name: metric
             for name, metric in recorded[way]["metrics"].items()
             if name.startswith(("http.", "shortener.", "db.client.operation"))
+            and name != "shortener.database.waits"  # the machine may be busy
         }
         for way in ("short", "long")
     )

@@ -14,26 +14,31 @@ from tests.performance.observed import REQUESTS
 Recorded = dict[str, Any]
 
 
+# All three processes start and serve in the first test's time.
+pytestmark = pytest.mark.timeout(180)
+
+
 @pytest.fixture(scope="module", params=[1.0, 0.0], ids=["sampled", "not sampled"])
 def recorded(request: pytest.FixtureRequest) -> dict[str, Recorded]:
-    """Serve all requests with each of the two, in processes of their own."""
-    return {variant: _run(variant, request.param) for variant in ("stock", "ours", "short")}
-
-
-def _run(variant: str, ratio: float) -> Recorded:
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.performance.observed", variant, str(ratio)],
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        cwd=ROOT,
-        # Werkzeug lists allowed methods in the order of a set.
-        env={"PATH": os.environ["PATH"], "PYTHONHASHSEED": "0"},
-    )
-    assert done.returncode == 0, done.stderr
-    parsed: Recorded = json.loads(done.stdout)
-    return parsed
+    """Serve all requests with each of the three, in processes of their own."""
+    started = {
+        variant: subprocess.Popen(
+            [sys.executable, "-m", "tests.performance.observed", variant, str(request.param)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            # Werkzeug lists allowed methods in the order of a set.
+            env={"PATH": os.environ["PATH"], "PYTHONHASHSEED": "0"},
+        )
+        for variant in ("stock", "ours", "short")
+    }
+    found: dict[str, Recorded] = {}
+    for variant, process in started.items():
+        out, errors = process.communicate(timeout=120)
+        assert process.returncode == 0, errors
+        found[variant] = json.loads(out)
+    return found
 
 
 @pytest.mark.parametrize("name", REQUESTS)
