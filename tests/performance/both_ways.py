@@ -10,13 +10,16 @@ import json
 import os
 import re
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 from flask import Flask
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanKind
 
 import telemetry
 from app import metrics
@@ -25,6 +28,7 @@ from app.counts import Count
 from app.factory import create_app
 from app.routes.short_way import BothWays
 from app.storage import cache, database, rate_limits
+from app.visits.counter import Visits
 from telemetry import lifecycle
 from telemetry.lines import Line
 from tests.harness.sinks import eventually
@@ -51,7 +55,8 @@ def main(way: str, seed: int, count: int) -> dict[str, Any]:
     worker.tracing.provider.add_span_processor(SimpleSpanProcessor(exporter))
     worker.metering.provider.add_metric_reader(reader)
     lines: list[Line] = []
-    worker.pipeline._out = lines.append  # type: ignore[method-assign, assignment]
+    worker.pipeline._out = _Kept(lines)  # type: ignore[method-assign, assignment]
+    visits = _note_visits()
     app = create_app(Settings.from_env(os.environ))
     assert isinstance(app.wsgi_app, BothWays)
     # Who comes before the first connection stands waits for it, which is counted and logged.
@@ -75,19 +80,32 @@ def main(way: str, seed: int, count: int) -> dict[str, Any]:
             continue
         exporter.clear()
         lines.clear()
+        visits.clear()
         given = _serve(app, environ)
-        spans = sorted(exporter.get_finished_spans(), key=lambda span: span.start_time or 0)
+        spans = _of_the_request(exporter.get_finished_spans())
         ids = {span.context.span_id: span.name for span in spans}
         record = {
             "answer": given,
             "spans": [described(span, ids) for span in spans],
             "lines": [_line(line) for line in lines],
             "told": [_ids(line, spans) for line in lines],
+            "visits": list(visits),
             "counts": _counts(),
         }
         made = json.dumps(record).replace(given["id"], "ID")
         seen.append({"request": received.decode("latin-1"), **json.loads(made)})
     return {"seen": seen, "metrics": measurements(reader), "short": short[0]}
+
+
+class _Kept:
+    """Keeps lines, but for those that hang on how busy the machine is."""
+
+    def __init__(self, lines: list[Line]) -> None:
+        self._lines = lines
+
+    def __call__(self, line: Line) -> None:
+        if b'"logger":"app.storage.database"' not in line.json:
+            self._lines.append(line)
 
 
 def _stop_clocks() -> None:
@@ -98,6 +116,18 @@ def _stop_clocks() -> None:
         setattr(database, wait, 60.0)
     window = rate_limits.ProcessWindow
     rate_limits.ProcessWindow = lambda rate: window(rate, clock=lambda: 0.0)  # type: ignore[misc, assignment]
+
+
+def _note_visits() -> list[tuple[Any, ...]]:
+    noted: list[tuple[Any, ...]] = []
+    record = Visits.record
+
+    def noting(self: Visits, code: str, environ: Any) -> None:
+        noted.append((code, environ["REMOTE_ADDR"], environ["wsgi.url_scheme"]))
+        record(self, code, environ)
+
+    Visits.record = noting  # type: ignore[method-assign]
+    return noted
 
 
 def _counts() -> dict[str, Any]:
@@ -123,6 +153,13 @@ def _serve(app: Flask, environ: dict[str, Any]) -> dict[str, Any]:
     given["id"] = dict(given["headers"])["X-Request-ID"]
     given["id is the client's"] = given["id"] == wanted
     return given
+
+
+def _of_the_request(spans: Iterable[ReadableSpan]) -> list[ReadableSpan]:
+    """Leave out what threads in the background do meanwhile."""
+    found = sorted(spans, key=lambda span: span.start_time or 0)
+    traces = {span.context.trace_id for span in found if span.kind is SpanKind.SERVER}
+    return [span for span in found if span.context.trace_id in traces]
 
 
 def _line(line: Line) -> dict[str, Any]:
