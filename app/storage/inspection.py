@@ -38,7 +38,7 @@ _RESET = """
     LEFT JOIN pg_database ON pg_database.oid = setdatabase
     WHERE EXISTS (SELECT FROM unnest(setconfig) AS config WHERE config LIKE $1 || '=%')
         AND (datname = current_database() OR setdatabase = 0)
-        AND (rolname = current_user OR setrole = 0)
+        AND (rolname = session_user OR setrole = 0)
     LIMIT 1
 """
 
@@ -155,13 +155,13 @@ class Inspection:
             "SELECT current_setting('max_connections')::int,"
             " current_setting('superuser_reserved_connections')::int"
             " + coalesce(current_setting('reserved_connections', true)::int, 0),"
-            " (SELECT rolconnlimit FROM pg_roles WHERE rolname = current_user),"
+            " (SELECT rolconnlimit FROM pg_roles WHERE rolname = session_user),"
             " (SELECT datconnlimit FROM pg_database WHERE datname = current_database()),"
             " (SELECT sum(numbackends)::int FROM pg_stat_database)"
             " - (SELECT count(*)::int FROM pg_stat_activity"
             "    WHERE application_name = 'shortener-doctor'),"
             " (SELECT count(*)::int FROM pg_stat_activity"
-            "  WHERE usename = current_user AND application_name = 'shortener')"
+            "  WHERE usename = session_user AND application_name = 'shortener')"
         )
         return Connections(*row)  # type: ignore[arg-type]
 

@@ -11,7 +11,7 @@ from typing import Any
 import boto3  # type: ignore[import-untyped]  # has no types
 from botocore.validate import validate_parameters  # type: ignore[import-untyped]
 
-from tests.deploy.task import rendered
+from tests.deploy.task import ROOT, rendered
 from tests.deploy.templates import ORDER, Resolver, UnresolvedError, load
 
 Properties = dict[str, Any]
@@ -71,8 +71,11 @@ def _repository(properties: Properties) -> Made:
 
 def _secret(properties: Properties) -> Made:
     rule = properties.pop("GenerateSecretString")
+    template, key = rule.pop("SecretStringTemplate", None), rule.pop("GenerateStringKey", None)
     secrets = client("secretsmanager")
     value = secrets.get_random_password(**rule)["RandomPassword"]
+    if template is not None:
+        value = json.dumps({**json.loads(template), key: value})
     return secrets.create_secret(**properties, SecretString=value)["ARN"], {}
 
 
@@ -213,6 +216,8 @@ def create_stack(
 ) -> dict[str, str]:
     """Create a template's resources, add its exports to `exports`, return its outputs."""
     resolver = Resolver(load(name), parameters, exports)
+    if broken := resolver.broken_rules():
+        raise AssertionError(f"{name}: {broken}")
     waiting = list(resolver.wanted())
     while waiting:
         ready = [resource for resource in waiting if _created(resolver, resource)]
@@ -264,3 +269,16 @@ def parameters() -> dict[str, Any]:
         "TaskDefinitionArn": definition["taskDefinitionArn"],
         "Email": "oncall@example.com",
     }
+
+
+def task_secrets(outputs: Mapping[str, str]) -> dict[str, str]:
+    """Return the secrets as ECS gives them to a task that starts now (`arn[:json-key::]`)."""
+    text = (ROOT / "task-definition.json").read_text(encoding="utf-8")
+    (container,) = json.loads(text)["containerDefinitions"]
+    found = {}
+    for secret in container["secrets"]:
+        name, _, key = secret["valueFrom"].removeprefix("${").partition("}")
+        value = client("secretsmanager").get_secret_value(SecretId=outputs[name])["SecretString"]
+        # ECS refuses to start a task where the key is missing.
+        found[secret["name"]] = json.loads(value)[key.strip(":")] if key else value
+    return found

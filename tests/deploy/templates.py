@@ -53,6 +53,10 @@ def load(name: str) -> dict[str, Any]:
     return template
 
 
+def _is_list(kind: str) -> bool:
+    return kind.startswith("List<") or kind == "CommaDelimitedList"
+
+
 class Resolver:
     """The names that a template's expressions may use, and their values."""
 
@@ -68,7 +72,7 @@ class Resolver:
             value = parameters.get(name, declared.get("Default"))
             if value is None:
                 raise AssertionError(f"the parameter {name} has no value")
-            self.names[name] = value.split(",") if declared["Type"].startswith("List<") else value
+            self.names[name] = value.split(",") if _is_list(declared["Type"]) else value
 
     def wanted(self) -> Iterator[str]:
         """Yield the names of the resources whose condition holds."""
@@ -79,6 +83,16 @@ class Resolver:
     def condition(self, name: str) -> bool:
         """Tell whether the condition of that name holds."""
         return bool(self(self.template["Conditions"][name]))
+
+    def broken_rules(self) -> list[str]:
+        """Return what the template's rules say of its parameters, before anything is made."""
+        return [
+            assertion["AssertDescription"]
+            for rule in self.template.get("Rules", {}).values()
+            if self(rule.get("RuleCondition", True))
+            for assertion in rule["Assertions"]
+            if not self(assertion["Assert"])
+        ]
 
     def __call__(self, node: Any) -> Any:
         """Resolve an expression; UnresolvedError if it needs a resource that is not there yet."""
@@ -102,15 +116,21 @@ class Resolver:
             return self._named(self.exports, value)
         if key == "Fn::If":
             return self(value[1] if self.condition(value[0]) else value[2])
-        if key == "Fn::Not":
-            return not self(value[0])
-        if key == "Fn::Equals":
-            return self(value[0]) == self(value[1])
+        if key in {"Fn::Not", "Fn::Equals", "Fn::EachMemberEquals"}:
+            return self._truth(key, value)
         if key == "Fn::Sub":
             text, extra = value if isinstance(value, list) else (value, {})
             extra = self(extra)
             return re.sub(r"\$\{([\w:.]+)\}", lambda found: self._sub(found[1], extra), text)
         raise AssertionError(f"{key} is not known here")
+
+    def _truth(self, key: str, value: Any) -> bool:
+        first, *rest = map(self, value)
+        if key == "Fn::Not":
+            return not first
+        if key == "Fn::Equals":
+            return bool(first == rest[0])
+        return all(member == rest[0] for member in first)
 
     def _sub(self, name: str, extra: Mapping[str, str]) -> str:
         where = extra if name in extra else self.attributes if "." in name else self.names

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
-from tests.deploy.fake_aws import Outputs, client, create_stack, parameters
+from app.environment import Environment
+from tests.deploy.fake_aws import Outputs, client, create_stack, parameters, task_secrets
 from tests.deploy.templates import load
 
 TAGS = {"Environment": "production", "Service": "go-backend", "Project": "tinyurl"}
@@ -147,7 +148,7 @@ def test_the_execution_role_reads_exactly_the_secrets(outputs: Outputs) -> None:
     policy = client("iam").get_role_policy(RoleName="execution", PolicyName="read-secrets")
     (statement,) = policy["PolicyDocument"]["Statement"]
 
-    names = ("PostgresPasswordArn", "RedisPasswordArn", "JwtSecretArn")
+    names = ("PostgresLoginArn", "RedisPasswordArn", "JwtKeysArn")
     assert statement["Action"] == "secretsmanager:GetSecretValue"
     assert statement["Resource"] == [outputs["cluster"][name] for name in names]
 
@@ -172,12 +173,15 @@ def test_the_running_service_has_no_rights_but_to_be_looked_into(outputs: Output
     assert iam.list_attached_role_policies(RoleName="task")["AttachedPolicies"] == []
 
 
-def test_generated_secrets_are_strong_enough_for_the_settings(outputs: Outputs) -> None:
-    secrets = client("secretsmanager")
-    found = secrets.get_secret_value(SecretId=outputs["cluster"]["JwtSecretArn"])
+def test_generated_secrets_are_what_a_task_reads(outputs: Outputs) -> None:
+    values = dict(task_secrets(outputs["cluster"]))
 
-    assert len(found["SecretString"]) >= 32
-    assert found["SecretString"].isalnum()
+    # The specification's user, until the database has roles of the service's own.
+    assert values["POSTGRES_USER"] == "postgres"
+    assert len(values["POSTGRES_PASSWORD"]) == 40
+    assert len(values["JWT_SECRET"]) >= 32
+    assert values["JWT_SECRET"].isalnum()
+    assert Environment(values).text("JWT_SECRET_PREVIOUS") is None
 
 
 def test_logs_are_kept_for_a_bounded_time(outputs: Outputs) -> None:

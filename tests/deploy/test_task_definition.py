@@ -21,7 +21,6 @@ SPECIFIED = {
     "GO_ENV": "production",
     "POSTGRES_PORT": "5432",
     "POSTGRES_DB": "postgres",
-    "POSTGRES_USER": "postgres",
     # The specification's bare host name is found in no DNS zone of a Fargate task: full names.
     "OTEL_EXPORTER_OTLP_ENDPOINT": "http://observability.internal.tinyurl.local:4318",
     "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
@@ -71,13 +70,18 @@ def test_every_variable_of_the_specification_is_there() -> None:
 
     assert SPECIFIED.items() <= environment.items()
     assert {"POSTGRES_HOST", "REDIS_ADDR"} <= environment.keys()
+    # The user changes with its password: tests/deploy/test_stacks.py has the specified value.
+    assert "POSTGRES_USER" in _secrets()
     assert "TASK_ARN" not in environment  # ECS tells it by its metadata
 
 
 def test_secrets_come_from_secrets_manager_alone() -> None:
     secrets = _secrets()
 
-    assert secrets.keys() == {"POSTGRES_PASSWORD", "REDIS_PASSWORD", "JWT_SECRET"}
+    assert secrets.keys() == {
+        *("POSTGRES_USER", "POSTGRES_PASSWORD"),
+        *("REDIS_PASSWORD", "JWT_SECRET", "JWT_SECRET_PREVIOUS"),
+    }
     assert all(arn.startswith("arn:aws:secretsmanager:") for arn in secrets.values())
     assert not secrets.keys() & _environment().keys()
 

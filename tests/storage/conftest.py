@@ -1,7 +1,7 @@
 """The storage under test, on the real servers."""
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -22,9 +22,10 @@ settings.register_profile("no-deadline", deadline=None)
 settings.load_profile("no-deadline")
 
 
-def open_store(database: MadeDatabase) -> Database:
-    """Open a pool on a database."""
-    store = Database(postgres_from_env({"ENV": "local", **database.environment}), concurrent=4)
+def open_store(database: MadeDatabase, environment: Mapping[str, str] | None = None) -> Database:
+    """Open a pool on a database, as another user with an environment of one's own."""
+    settings = postgres_from_env({"ENV": "local", **(environment or database.environment)})
+    store = Database(settings, concurrent=4)
     store.open()
     return store
 
