@@ -28,10 +28,11 @@ COMMON_LABELS = {"job", "instance", "le"}
 WORDS = {
     *("and", "or", "unless", "by", "without", "on", "offset", "sum", "max", "min", "avg", "count"),
     *("rate", "increase", "changes", "last_over_time", "max_over_time", "time", "absent"),
-    *("histogram_quantile", "label_values"),
+    *("histogram_quantile", "label_values", "label_replace"),
 }
 _MATCHERS = re.compile(r"\{([^{}]*)\}")
 _GROUPING = re.compile(r"\b(?:by|without|on)\s*\(([^()]*)\)")
+_REPLACED = re.compile(r'"(\w+)", "[^"]*", "(\w+)", "[^"]*"')
 _STRING = re.compile(r'"[^"]*"')
 _RANGE = re.compile(r"\[[^\]]*\]|\boffset \w+")
 _NAME = re.compile(r"[A-Za-z_:][\w:]*")
@@ -120,4 +121,6 @@ def labels(query: str) -> set[str]:
     grouped = {
         name.strip() for group in _GROUPING.findall(query) for name in group.split(",") if name
     }
-    return matched | grouped
+    # What label_replace makes comes from a label that the series must have.
+    made = {new for new, _ in _REPLACED.findall(query)}
+    return matched | (grouped - made) | {old for _, old in _REPLACED.findall(query)}

@@ -127,6 +127,12 @@ def test_promtool_takes_the_configuration_and_the_rules() -> None:
 
 
 @needs_promtool
+def test_the_go_services_series_are_recorded() -> None:
+    tests = PROMETHEUS / "tests" / "go-service.yaml"
+    subprocess.run(["promtool", "test", "rules", str(tests)], check=True, timeout=60)
+
+
+@needs_promtool
 def test_alerts_fire_and_clear() -> None:
     subprocess.run(["promtool", "test", "rules", str(ALERT_TESTS)], check=True, timeout=60)
 
