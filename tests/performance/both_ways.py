@@ -55,7 +55,7 @@ def main(way: str, seed: int, count: int) -> dict[str, Any]:
     worker.tracing.provider.add_span_processor(SimpleSpanProcessor(exporter))
     worker.metering.provider.add_metric_reader(reader)
     lines: list[Line] = []
-    worker.pipeline._out = _Kept(lines)  # type: ignore[method-assign, assignment]
+    worker.pipeline._out = _Kept(lines)  # type: ignore[method-assign]
     visits = _note_visits()
     app = create_app(Settings.from_env(os.environ))
     assert isinstance(app.wsgi_app, BothWays)
