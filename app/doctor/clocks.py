@@ -16,7 +16,7 @@ from telemetry import ecs
 
 ROW = "shutdown"
 CLOCKS = ("DRAIN", "CLOSE_APP", "FLUSH")
-KNOWN_GRACE = {"DRAIN": 30, "CLOSE_APP": 2, "FLUSH": 13}
+KNOWN_GRACE = {"DRAIN": 30, "CLOSE_APP": 4, "FLUSH": 13}
 """Seconds, as released; used where gunicorn.conf.py is not beside us."""
 KNOWN_STOP_TIMEOUT = 60
 """Seconds; ECS tells no task its stopTimeout (task metadata, version 4)."""

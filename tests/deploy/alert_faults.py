@@ -76,6 +76,11 @@ PREFLIGHTS, REFUSED_ORIGINS = (
     f'shortener_cors_preflights_total{{shortener_outcome="{outcome}"}}'
     for outcome in ("allowed", "refused")
 )
+VISITS_WRITTEN, VISITS_LOST = (
+    f'shortener_visits_written_total{{shortener_outcome="{outcome}"}}'
+    for outcome in ("written", "lost")
+)
+OLDEST_VISIT = "shortener_visits_oldest_age_seconds"
 UNWRITTEN = "telemetry_stdout_lines_unwritten_total"
 REPORT = "telemetry_report_time_seconds"
 MEMORY = "process_memory_usage_bytes"
@@ -94,6 +99,8 @@ COUNTERS: Mapping[str, float | str] = {
     **{reasons("redis", each): 0 for each in ("out_of_memory", "read_only", "other")},
     **{lines_dropped(each): 0 for each in ("queue_full", "unreachable", "unavailable", "refused")},
     UNWRITTEN: 0,
+    VISITS_WRITTEN: 100,
+    VISITS_LOST: 0,
     PREFLIGHTS: 1,
     REFUSED_ORIGINS: 0,
 }
@@ -101,6 +108,7 @@ COUNTERS: Mapping[str, float | str] = {
 STATES: Mapping[str, float] = {
     REPORT: 0,
     MEMORY: 100e6,
+    OLDEST_VISIT: 1,
     **{breaker(system): 0 for system in ("postgresql", "redis")},
     **{failing(signal): 0 for signal in ("traces", "metrics", "logs")},
 }
@@ -143,6 +151,16 @@ FAULTS = (
         {LISTED: 2, UNLISTED: 3, reasons("tokens", "signature"): 3},
         {"TokensRefused"},
     ),
+    Fault(
+        "no table for the visits of this month",
+        {VISITS_WRITTEN: 0, OLDEST_VISIT: 600, statements("CheckViolation"): 1},
+        {"VisitsWait"},
+    ),
+    Fault(
+        "workers that end while their visits cannot be written",
+        {VISITS_LOST: 20},
+        {"VisitsLost"},
+    ),
     Fault("stdout that takes nothing", {UNWRITTEN: 115}, {"StdoutUnwritten"}),
     Fault(
         "one address for all clients (TRUSTED_PROXIES)",
@@ -158,7 +176,8 @@ FAULTS = (
             f"PostgreSQL {how}",
             NO_CREATES
             | {breaker("postgresql"): 1, reasons("database", "breaker"): 9}
-            | {reasons("database", "turn"): 3, statements(error): 1},
+            | {reasons("database", "turn"): 3, statements(error): 1}
+            | {VISITS_WRITTEN: 0, OLDEST_VISIT: 600},
             BURNS | {"DatabaseAway"},
         )
         for how, error in (
@@ -174,8 +193,10 @@ FAULTS = (
     ),
     Fault(
         "PostgreSQL read-only after a failover",
-        NO_CREATES | {statements("ReadOnlySqlTransaction"): 10},
-        BURNS | {"StatementsRefused"},
+        NO_CREATES
+        | {statements("ReadOnlySqlTransaction"): 10}
+        | {VISITS_WRITTEN: 0, OLDEST_VISIT: 600},
+        BURNS | {"StatementsRefused", "VisitsWait"},
     ),
     # Redis: nobody is woken.
     Fault("Redis stopped", {breaker("redis"): 1}, {"RedisAway"}),

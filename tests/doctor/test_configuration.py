@@ -188,7 +188,7 @@ def _write(folder: Path, *, drain: int = 30, container: dict[str, int] | None = 
 def test_the_projects_own_clocks_fit(plain: Environment) -> None:
     row = _row("shutdown", plain)
 
-    assert row.found == "grace 45 s (gunicorn.conf.py), stopTimeout 60 s (task-definition.json)"
+    assert row.found == "grace 47 s (gunicorn.conf.py), stopTimeout 60 s (task-definition.json)"
     assert row.status == "ok"
 
 
@@ -244,7 +244,7 @@ def test_files_that_are_not_ours_are_passed_over(
 
     row = _row("shutdown", plain)
 
-    assert row.found == "grace 45 s (as released), stopTimeout 60 s (as released)"
+    assert row.found == "grace 47 s (as released), stopTimeout 60 s (as released)"
 
 
 def test_the_clocks_known_without_files_are_those_of_the_project() -> None:
