@@ -66,7 +66,7 @@ def observed(otlp: OtlpSink, loki: LokiSink, queries: LokiQueries) -> Environmen
 
 @pytest.fixture
 def healthy(
-    plain: Environment, observed: Environment, database: Database, valkey: Valkey
+    plain: Environment, observed: Environment, database: Database, own_valkey: Valkey
 ) -> Environment:
     """Return an environment with everything, and all of it works."""
-    return {**plain, **observed, **database.environment, **valkey.environment()}
+    return {**plain, **observed, **database.environment, **own_valkey.environment()}

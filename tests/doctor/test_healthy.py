@@ -113,11 +113,11 @@ def test_a_sampler_that_takes_nothing_does_not_keep_the_span_back(
 
 
 def test_nothing_of_ours_stays_in_redis(
-    healthy: Environment, valkey: Valkey, tmp_path: Path
+    healthy: Environment, own_valkey: Valkey, tmp_path: Path
 ) -> None:
     doctor(healthy, cwd=tmp_path)
 
-    with valkey.connect() as client:
+    with own_valkey.connect() as client:
         (key,) = client.keys("*")
         assert key.startswith(b"shortener:doctor:")
         assert 0 < client.ttl(key) <= 10

@@ -25,7 +25,7 @@ def service(module_database: Database) -> Iterator[Service]:
 
 def token(secret: str = SECRET, **changes: int) -> str:
     now = int(time.time())
-    claims = {"user_id": USER, "iat": now, "nbf": now, "exp": now + 60, **changes}
+    claims = {"user_id": USER, "iat": now, "nbf": now, "exp": now + 86_400, **changes}
     return jwt.encode(claims, secret, algorithm="HS256")
 
 
