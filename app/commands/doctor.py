@@ -84,8 +84,8 @@ def _parser() -> argparse.ArgumentParser:
         "--tasks",
         type=_positive,
         metavar="N",
-        help="tasks that share the database (default: 10, the most that autoscaling starts; 1 "
-        "where ENV=local)",
+        help="tasks that share the database (default: those that report; else 2, as released, and "
+        "1 where ENV=local)",
     )
     parser.add_argument(
         "--stop-timeout",

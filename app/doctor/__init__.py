@@ -7,6 +7,9 @@
     postgresql.py, requests.py, redis.py, peers.py, collector.py, loki.py, service.py   ask a peer
     next_steps.py       the commands that findings advise
 
+    reports.py, workers.py, comparison.py, agreement.py     compare what running workers report
+    room.py             connections that there are, and that are asked for
+
 A check yields findings in the order of its rows and tells `Progress` what it waits for, so that
 one that hangs can still be explained. No secret and no driver's message gets into a finding.
 """

@@ -67,8 +67,9 @@ def check_metrics(situation: Situation, progress: Progress) -> Iterator[Finding]
 
 def _export(row: str, situation: Situation, progress: Progress) -> Finding:
     peer = collector(situation)
-    if situation.wrong(_SETTING):
-        return skip(row, f"{_SETTING} cannot be used, see configuration")
+    unusable = situation.unusable(row, "OTEL_EXPORTER_OTLP_")
+    if unusable:
+        return unusable
     if peer is None:
         return _unconfigured(row, situation)
     signal = "traces" if row == TRACES else "metrics"

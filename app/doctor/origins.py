@@ -17,6 +17,10 @@ _THEN = "Set CORS_ALLOWED_ORIGINS in task-definition.json, then release (docs/op
 def check_origins(situation: Situation, progress: Progress) -> Iterator[Finding]:
     """Judge the exact origins; anything goes on a developer's machine."""
     del progress
+    unusable = situation.unusable(ROW, "CORS_ALLOWED_ORIGINS", "ENV", "GO_ENV")
+    if unusable:
+        yield unusable
+        return
     origins = situation.settings.cors_origins
     shown = "any origin" if origins == ("*",) else ", ".join(origins)
     wrong = [] if situation.local else [text for origin in origins for text in _wrong(origin)]

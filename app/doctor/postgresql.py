@@ -12,10 +12,12 @@ from app.doctor.findings import Advice, Finding, Progress, fail, ok, skip, warn
 from app.doctor.network import Peer, Unreachable, reach
 from app.doctor.next_steps import LONGEST, WHO, again, in_the_image, sql
 from app.doctor.peers import postgresql
+from app.doctor.reports import Gathering
+from app.doctor.room import judge_connections
 from app.doctor.session import check_session
 from app.doctor.situation import Situation
 from app.storage.causes import database_cause
-from app.storage.inspection import Connections, Inspection, inspect
+from app.storage.inspection import Inspection, inspect
 from app.storage.schema import known_migrations, retiring_migrations
 from app.storage.schema_facts import Missing
 from app.storage.worker_reports import ReportFolder
@@ -27,9 +29,6 @@ OLDEST_SUPPORTED = 14
 CLOCK_WARNS = 1.0
 CLOCK_FAILS = 5.0
 """Seconds; a JWT is refused before its nbf, Loki refuses lines ahead of its time."""
-PRODUCTION_TASKS = 10
-"""MaxTasks of deploy/service.yaml; a rolling deploy doubles what runs."""
-NEARLY_FULL = 0.9
 
 _OWNERS = "SELECT schemaname, tablename, tableowner, current_user FROM pg_tables ORDER BY 1, 2"
 # Fragments of causes.database_cause, the likely cause, and the statement that shows more; without
@@ -47,7 +46,9 @@ _CAUSES: tuple[tuple[tuple[str, ...], str, str], ...] = (
 )
 
 
-def check_postgresql(situation: Situation, progress: Progress) -> Iterator[Finding]:
+def check_postgresql(
+    situation: Situation, gathering: Gathering, progress: Progress
+) -> Iterator[Finding]:
     """Connect once, as the service does, and ask."""
     wrong = situation.wrong_for_postgresql
     if wrong:
@@ -64,18 +65,22 @@ def check_postgresql(situation: Situation, progress: Progress) -> Iterator[Findi
             cause = "the server is overloaded"
             progress.at(f"asking {peer.shown}", cause, sql(situation, LONGEST))
             yield _version(server, situation, f"{peer.shown}, connected in {took * 1000:.0f} ms")
-            yield from _ask(server, situation, peer)
+            yield from _ask(server, situation, peer, gathering)
     except Unreachable as error:
         yield error.finding(REACHABLE)
     except psycopg.Error as error:
         yield _refused(REACHABLE, error, situation, peer)
 
 
-def _ask(server: Inspection, situation: Situation, peer: Peer) -> Iterator[Finding]:
+def _ask(
+    server: Inspection, situation: Situation, peer: Peer, gathering: Gathering
+) -> Iterator[Finding]:
     questions: dict[str, Callable[[], Finding]] = {
         SESSION: lambda: check_session(SESSION, server, situation),
         SCHEMA: lambda: _schema(server, situation),
-        CONNECTIONS: lambda: _connections(server.connections(), situation),
+        CONNECTIONS: lambda: judge_connections(
+            CONNECTIONS, server.connections(), gathering.tasks(), situation
+        ),
         WRITES: lambda: _writes(server, situation),
         CLOCK: lambda: _clock(server.clock_offset(), situation),
     }
@@ -174,31 +179,6 @@ def _lacking(lacking: list[Missing], situation: Situation) -> Finding:
         then = sql(situation, first.repair)
     row = warn if all(each.only_slows for each in lacking) else fail
     return row(SCHEMA, found, cause, then)
-
-
-def _connections(now: Connections, situation: Situation) -> Finding:
-    settings = situation.settings
-    tasks = situation.options.tasks or (1 if situation.local else PRODUCTION_TASKS)
-    need = tasks * settings.workers * settings.postgres.pool_max
-    others = max(0, now.used - now.ours)
-    found = (
-        f"tasks {tasks} x workers {settings.workers} x pool {settings.postgres.pool_max} = {need} "
-        f"of {now.available} ({now.max_connections} less {now.reserved} reserved); "
-        f"in use {now.used}, ours {now.ours}"
-    )
-    lower = "Lower POSTGRES_POOL_MAX, or raise max_connections; --tasks tells how many run"
-    who = sql(situation, WHO)
-    if need > now.available:
-        cause = "at full load the pools ask for more connections than the server gives"
-        return fail(CONNECTIONS, found, cause, lower)
-    if now.used > NEARLY_FULL * now.available:
-        return warn(CONNECTIONS, found, "nearly all connections are taken now", who)
-    if need + others > now.available:
-        return warn(CONNECTIONS, found, "what others hold leaves too few for full pools", who)
-    if not situation.local and 2 * need + others > now.available:
-        cause = "during a deployment both generations run: their full pools would not fit"
-        return warn(CONNECTIONS, found, cause, lower)
-    return ok(CONNECTIONS, found)
 
 
 def _writes(server: Inspection, situation: Situation) -> Finding:

@@ -12,8 +12,8 @@ from app.doctor.findings import Finding, Progress, fail, ok, skip, warn
 from app.doctor.network import Unreachable, reach
 from app.doctor.next_steps import LONGEST, addresses_of_tasks, sql
 from app.doctor.peers import postgresql
+from app.doctor.reports import Gathering
 from app.doctor.situation import Situation
-from app.doctor.workers import gather
 from app.storage.blockers import Blocker
 from app.storage.causes import database_cause
 from app.storage.inspection import LOCK_LIMIT, Inspection, inspect
@@ -48,7 +48,9 @@ class _Probe(threading.Thread):
         self.step = step
 
 
-def check_requests(situation: Situation, progress: Progress) -> Iterator[Finding]:
+def check_requests(
+    situation: Situation, gathering: Gathering, progress: Progress
+) -> Iterator[Finding]:
     """Resolve, create, log in, sign up and list, take it back, and look who blocks whom."""
     peer = postgresql(situation)
     if situation.wrong_for_postgresql:
@@ -66,7 +68,7 @@ def check_requests(situation: Situation, progress: Progress) -> Iterator[Finding
             blockers = _watch(probe, watch)
             yield _requests(probe, blockers, situation)
             yield _locks(blockers, situation)
-            yield _clients(watch.client_addresses(), situation, progress)
+            yield _clients(watch.client_addresses(), gathering, situation)
     except Unreachable:
         # One row tells of one fault.
         yield skip(REQUESTS, "not tried, see postgresql")
@@ -123,11 +125,11 @@ def _locks(blockers: list[Blocker], situation: Situation) -> Finding:
     return row(LOCKS, found, cause, sql(situation, worst.end))
 
 
-def _clients(seen: set[str], situation: Situation, progress: Progress) -> Finding:
+def _clients(seen: set[str], gathering: Gathering, situation: Situation) -> Finding:
     """Look for tasks that use the database and report nothing, as when only their Redis is away."""
     if not situation.settings.postgres.prepared_statements:
         return skip(CLIENTS, "a pooler lies between: it has one address for all")
-    gathered = gather(situation, progress)
+    gathered = gathering.result()
     if gathered.unread or not gathered.published:
         return skip(CLIENTS, f"not compared, {gathered.unread or 'no worker reports'}")
     silent = sorted(seen - {report.address for report in gathered.all})

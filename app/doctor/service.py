@@ -63,6 +63,9 @@ def check_health(situation: Situation, progress: Progress) -> Iterator[Finding]:
 def _ask(
     row: str, path: str, situation: Situation, progress: Progress
 ) -> Finding | tuple[int, dict[str, Any]]:
+    unusable = situation.unusable(row, "PORT")
+    if unusable:
+        return unusable
     port = situation.settings.port
     cause = "all its threads are stuck, or it is frozen"
     progress.at(f"waiting for {path} on port {port}", cause, _dump(situation))

@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 import telemetry
 from app.config import SHORTEST_JWT_SECRET, Settings, SettingsError
+from app.doctor.findings import Finding, skip
 from app.environment import Environment
 
 # Stand in for what is required and wrong, so that the rest can be read; they are never used.
@@ -93,6 +94,11 @@ class Situation:
         """Return the variables with such prefixes that make no sense."""
         names = (line.split(":", 1)[0] for line in self.mistakes)
         return [name for name in names if name.startswith(prefixes)]
+
+    def unusable(self, row: str, *prefixes: str) -> Finding | None:
+        """Return the row that says which of these variables make no sense, None if all do."""
+        wrong = self.wrong(*prefixes)
+        return skip(row, f"{', '.join(wrong)} cannot be used, see configuration") if wrong else None
 
     @property
     def wrong_for_postgresql(self) -> list[str]:

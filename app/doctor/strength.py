@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from app.doctor.findings import Finding, Progress, Status, fail, ok, skip
+from app.doctor.findings import Finding, Progress, Status, fail, ok
 from app.doctor.situation import Situation
 
 ROW = "secrets"
@@ -32,8 +32,9 @@ _SHORTEST_RUN = 4
 def check_secrets(situation: Situation, progress: Progress) -> Iterator[Finding]:
     """Judge JWT_SECRET and the passwords; say how weak, never what they are."""
     del progress
-    if situation.wrong("JWT_SECRET"):
-        yield skip(ROW, "JWT_SECRET cannot be used, see configuration")
+    unusable = situation.unusable(ROW, "JWT_SECRET", "POSTGRES_PASSWORD")
+    if unusable:
+        yield unusable
         return
     weak = [*_token_key(situation), *_passwords(situation)]
     if not weak:
@@ -71,7 +72,7 @@ def _passwords(situation: Situation) -> Iterator[str]:
     database = situation.settings.postgres
     if database.password == database.user:
         yield "POSTGRES_PASSWORD is the user's name"
-    elif _is_weak_password(database.password) and not situation.wrong("POSTGRES_PASSWORD"):
+    elif _is_weak_password(database.password):
         yield "POSTGRES_PASSWORD is short or a known word"
     redis = situation.settings.redis
     if redis and redis.password and _is_weak_password(redis.password):

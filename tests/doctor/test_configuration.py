@@ -47,6 +47,11 @@ def test_all_mistakes_are_told_at_once_and_the_rest_is_checked(
         ({"OTEL_EXPORTER_OTLP_ENDPOINT": "x"}, ["collector traces", "collector metrics"]),
         ({"LOKI_ENDPOINT": "x"}, ["loki push"]),
         ({"JWT_SECRET": "short"}, ["secrets"]),
+        ({"JWT_SECRET_PREVIOUS": "short"}, ["secrets"]),
+        ({"CORS_ALLOWED_ORIGINS": "fonsecaaso.com"}, ["cors"]),
+        ({"ENV": "Produção"}, ["cors"]),
+        ({"PORT": "eighty"}, ["workers", "service /healthz", "service /api/health"]),
+        ({"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, ["collector traces", "collector metrics"]),
     ],
 )
 def test_what_a_mistake_touches_is_not_looked_at(
@@ -57,6 +62,15 @@ def test_what_a_mistake_touches_is_not_looked_at(
     assert rows["configuration"].status == "fail"
     for row in skipped:
         assert rows[row].status == "skip"
+
+
+@pytest.mark.parametrize("name", ["WEB_CONCURRENCY", "GUNICORN_THREADS", "POSTGRES_POOL_MAX"])
+def test_connections_are_not_counted_with_numbers_that_make_no_sense(
+    stored: Environment, name: str
+) -> None:
+    row = _row("connections", {**stored, name: "many"})
+
+    assert row.found == f"{name} cannot be used, see configuration"
 
 
 def test_without_any_variable_it_says_how_to_get_them(tmp_path: Path) -> None:

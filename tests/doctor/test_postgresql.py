@@ -1,21 +1,23 @@
 """doctor against PostgreSQL in every kind of trouble: the cause and the next command."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from app.doctor import postgresql
 from app.doctor.findings import Finding
+from app.doctor.room import RELEASED_TASKS, judge_connections
 from app.doctor.situation import Options, Situation
 from app.storage.inspection import Connections
 from local.ports import free_port
+from tests.deploy.templates import load
 from tests.doctor.command import STRONG, examine, said
 from tests.doctor.conftest import Environment
 from tests.doctor.pasting import paste
 from tests.harness.proxy import Proxy
-from tests.harness.servers import Database, PostgreSQL, Seed, migrate
+from tests.harness.servers import ROOT, Database, PostgreSQL, Seed, migrate
 from tests.storage import go_schema
 
 REST = ["session", "schema", "connections", "writes", "clock"]
@@ -241,7 +243,10 @@ def test_pools_beyond_max_connections(stored: Environment) -> None:
     rows = _look({**stored, "WEB_CONCURRENCY": "2"}, Options(tasks=100))
 
     assert rows["connections"].status == "fail"
-    assert "tasks 100 x workers 2 x pool 4 = 800 of 397 (400 less 3" in rows["connections"].found
+    assert (
+        "tasks 100 x workers 2 x (pool 4 + 1) = 1000 of 397 (400 less 3"
+        in rows["connections"].found
+    )
     assert "Lower POSTGRES_POOL_MAX" in said(rows["connections"])
 
 
@@ -279,7 +284,7 @@ def test_the_limit_of_the_role_counts(stored: Environment, database: Database) -
     with _role(database, 3) as role:
         rows = _look({**stored, **database.environment, **role})
 
-    assert "= 8 of 3 " in rows["connections"].found
+    assert "= 10 of 3 " in rows["connections"].found
     assert rows["connections"].status == "fail"
 
 
@@ -307,7 +312,7 @@ def test_a_server_with_few_connections_and_most_of_them_taken(
         server.kill()
 
     assert rows["connections"].status == "warn"
-    assert "= 4 of 7 (10 less 3 reserved); in use 6, ours 0" in rows["connections"].found
+    assert "= 5 of 7 (10 less 3 reserved); in use 6, ours 0" in rows["connections"].found
     assert "pg_stat_activity" in said(rows["connections"])
 
 
@@ -329,4 +334,27 @@ def test_what_is_judged_full(plain: Environment, used: int, ours: int, status: s
     situation = Situation.of({**plain, "WEB_CONCURRENCY": "1"}, Options())
     now = Connections(100, 3, -1, -1, used=used, ours=ours)
 
-    assert postgresql._connections(now, situation).status == status
+    assert judge_connections("connections", now, None, situation).status == status
+
+
+def test_the_released_values_are_no_reason_to_look(plain: Environment) -> None:
+    released = json.loads((ROOT / "task-definition.json").read_text())["containerDefinitions"][0]
+    variables = {item["name"]: item["value"] for item in released["environment"]}
+    workers = {"WEB_CONCURRENCY": variables["WEB_CONCURRENCY"], "ENV": "production"}
+    situation = Situation.of({**plain, **workers}, Options())
+    # PostgreSQL's own default, and somebody at a prompt.
+    now = Connections(100, 3, -1, -1, used=7, ours=6)
+
+    row = judge_connections("connections", now, None, situation)
+
+    assert row.status == "ok"
+    assert "room for 9 tasks, 4 while one is replaced by another" in row.found
+    assert load("service")["Parameters"]["MinTasks"]["Default"] == RELEASED_TASKS
+
+
+@pytest.mark.parametrize(("running", "status"), [(4, "ok"), (5, "warn"), (10, "fail")])
+def test_what_runs_is_what_counts(plain: Environment, running: int, status: str) -> None:
+    situation = Situation.of({**plain, "ENV": "production", "WEB_CONCURRENCY": "2"}, Options())
+    now = Connections(100, 3, -1, -1, used=10, ours=10)
+
+    assert judge_connections("connections", now, running, situation).status == status
