@@ -2,46 +2,32 @@
 
 from __future__ import annotations
 
-import http.client
 import json
-import time
 from typing import Any
-from urllib.parse import urlsplit
+
+import requests
+
+from telemetry.exchanges import Exchanges, read_whole
 
 LIMIT = 1.0
 """Seconds for the whole answer: the start must not hang on it."""
 TRIES = 3
 """An endpoint that did not answer is asked again: what it says names the task for all its life."""
-_LONGEST_ANSWER = 1 << 20
 _ARN_PARTS = 6
 
 
 def fetch_task(uri: str, limit: float = LIMIT) -> dict[str, Any]:
     """Return the task's metadata, or {} if it does not come in time or makes no sense."""
-    deadline = time.monotonic() + limit
-    try:
-        parts = urlsplit(uri)
-        connection = http.client.HTTPConnection(
-            parts.hostname or "", parts.port or 80, timeout=limit
-        )
+    with Exchanges() as session:
+        session.trust_env = False  # the address is of this task alone: no proxy leads there
         try:
-            connection.request("GET", parts.path.rstrip("/") + "/task")
-            sock = connection.sock
-            response = connection.getresponse()
-            body = b""
-            # Closed, and its socket with it, once all of it was read (Python 3.13).
-            while not response.isclosed() and len(body) < _LONGEST_ANSWER:
-                sock.settimeout(max(deadline - time.monotonic(), 0.001))
-                chunk = response.read1(65536)
-                if not chunk:
-                    break
-                body += chunk
-        finally:
-            connection.close()
-        task = json.loads(body)
-    except (OSError, ValueError, http.client.HTTPException):
-        return {}
-    return task if isinstance(task, dict) and response.status == http.client.OK else {}
+            response = session.exchange(
+                "GET", f"{uri.rstrip('/')}/task", read_whole, seconds=limit, allow_redirects=False
+            )
+            task = json.loads(response.content)
+        except Exception:  # noqa: BLE001  # whatever the transport raises, it has not told
+            return {}
+    return task if isinstance(task, dict) and response.status_code == requests.codes.ok else {}
 
 
 def task_arn(task: dict[str, Any]) -> str | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
+from time import monotonic
 from typing import Any
 
 import requests
@@ -20,6 +22,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, Spa
 
 from telemetry import span_encoding
 from telemetry.context import muted
+from telemetry.exchanges import Exchanges, read_whole, retry_after
 from telemetry.farewell import farewell
 from telemetry.peers import Peer
 from telemetry.signals import Signal
@@ -32,25 +35,45 @@ DELAY = 5000
 """Milliseconds."""
 
 
-class _Session(requests.Session):
-    """Takes a redirect for a failure (the exporter does not) and reads partial success."""
+class _Ended(Exception):
+    """An export has no time left for another attempt; not what the SDK would repeat."""
+
+
+class _Session(Exchanges):
+    """Takes a redirect for a failure (the exporter does not) and reads partial success.
+
+    An export with all of its attempts ends in time, on the monotonic clock: the SDK reckons by the
+    other one, and waits for an hour where that is set back by one.
+    """
 
     def __init__(self, peer: Peer) -> None:
         super().__init__()
         self._peer = peer
         self.rejected = 0
+        self._export = threading.local()
 
-    def request(self, *args: Any, **kwargs: Any) -> requests.Response:
+    def begin(self) -> None:
+        """Begin an export of this thread."""
+        self._export.ends = monotonic() + TIMEOUT
+
+    def request(  # type: ignore[override]  # as the SDK calls it
+        self, method: str, url: str, *, timeout: float | None = None, **more: Any
+    ) -> requests.Response:
         self.rejected = 0
+        left = min(timeout or TIMEOUT, self._export.ends - monotonic())
+        if left <= 0:
+            raise _Ended
         try:
-            response = super().request(*args, **kwargs)
+            response = self.exchange(method, url, read_whole, seconds=left, **more)
         except Exception as error:
             self._peer.failed(error)
             raise
         if not 200 <= response.status_code < 300:
             self._peer.answered(response.status_code)
-        if response.is_redirect or 300 <= response.status_code < 400:
-            response.status_code = requests.codes.misdirected_request
+        wait = retry_after(response.headers.get("Retry-After"))
+        hopeless = wait is not None and wait > self._export.ends - monotonic()
+        if 300 <= response.status_code < 400 or hopeless:
+            response.status_code = requests.codes.misdirected_request  # never repeated
         elif response.ok and response.content:
             self.rejected = _rejected(str(response.url), response.content)
         return response
@@ -95,6 +118,7 @@ class AccountedSpanExporter(SpanExporter):
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Export the spans; never raise."""
+        self._session.begin()
         with muted():
             try:
                 result = self._exporter.export(spans)
@@ -108,8 +132,10 @@ class AccountedSpanExporter(SpanExporter):
 
     def probe(self) -> None:
         """Find out with an empty export whether the collector answers."""
+        self._session.begin()
         with muted():
-            self._signal.works = self._exporter.export(()) is SpanExportResult.SUCCESS
+            result = self._exporter.export(())
+        self._signal.probed(accepted=result is SpanExportResult.SUCCESS)
 
     def shutdown(self) -> None:
         """End retries at once."""
@@ -164,6 +190,7 @@ class AccountedMetricExporter(MetricExporter):
         """Export the metrics; never raise."""
         if self.ending:
             metrics_data = farewell(metrics_data)
+        self._session.begin()
         with muted():
             try:
                 result = self._exporter.export(metrics_data, timeout_millis)

@@ -24,7 +24,9 @@ from telemetry.buckets import BUCKETS
 from telemetry.config import Config
 from telemetry.exporters import (
     BATCH,
+    DELAY,
     QUEUE,
+    TIMEOUT,
     AccountedMetricExporter,
     AccountedSpanExporter,
     AccountedSpanProcessor,
@@ -101,7 +103,7 @@ class Tracing:
     """Spans of this worker, exported in batches."""
 
     def __init__(self, config: Config, endpoint: str, described: Resource) -> None:
-        self.signal = Signal("traces", capacity=QUEUE + BATCH)
+        self.signal = Signal("traces", DELAY / 1000 + TIMEOUT, capacity=QUEUE + BATCH)
         self.exporter = AccountedSpanExporter(endpoint, self.signal)
         self.provider = TracerProvider(
             sampler=sampler(config), resource=described, shutdown_on_exit=False
@@ -117,7 +119,7 @@ class Metering:
     """Metrics of this worker: over OTLP every interval, as Prometheus text where local."""
 
     def __init__(self, config: Config, endpoint: str | None, described: Resource) -> None:
-        self.signal = Signal("metrics")
+        self.signal = Signal("metrics", config.metric_interval + TIMEOUT, periodic=True)
         readers: list[MetricReader] = []
         self.reader: PeriodicExportingMetricReader | None = None
         self.exporter: AccountedMetricExporter | None = None

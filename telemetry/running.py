@@ -105,7 +105,7 @@ class WorkerTelemetry:
             probes.append(self.tracing.exporter.probe)
         if self.metering and self.metering.reader and not self.metering.signal.works:
             probes.append(self.metering.probe)
-        if self.shipper and not self.shipper.pusher.works:
+        if self.shipper and not self.shipper.works:
             probes.append(self.shipper.probe)
         return probes
 
@@ -117,7 +117,7 @@ class WorkerTelemetry:
             "otel_metrics": self.metering is not None
             and reader is not None
             and self.metering.signal.works,
-            "loki_logging": self.shipper is not None and self.shipper.pusher.works,
+            "loki_logging": self.shipper is not None and self.shipper.works,
         }
 
     def _signals_that_work(self) -> dict[str, bool]:
@@ -128,7 +128,7 @@ class WorkerTelemetry:
         if self.metering and self.metering.reader:
             works["metrics"] = self.metering.signal.works
         if self.shipper:
-            works["logs"] = self.shipper.pusher.works
+            works["logs"] = self.shipper.works
         return works
 
     def losses(self) -> dict[str, int]:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import time
-from email.utils import parsedate_to_datetime
-
 import requests
 
+from telemetry.exchanges import Exchanges, retry_after
 from telemetry.loki.push import Answer
 from telemetry.peers import Peer
 
@@ -19,43 +17,33 @@ class LokiPost:
     def __init__(self, url: str) -> None:
         self._url = url
         self.peer = Peer(url)
-        self._session = requests.Session()
+        self._session = Exchanges()
 
     def __call__(self, body: bytes, timeout: float) -> Answer:
         """Return the answer, status 0 if there was none within `timeout` seconds."""
         try:
-            response = self._session.post(
+            answer = self._session.exchange(
+                "POST",
                 self._url,
+                _answer,
+                seconds=timeout,
                 data=body,
                 headers=_HEADERS,
-                timeout=timeout,
                 allow_redirects=False,
-                stream=True,
             )
-        except (requests.RequestException, OSError, ValueError) as error:
+        except Exception as error:  # noqa: BLE001  # whatever the transport raises: no answer
             self.peer.failed(error)
             return Answer(0)
-        try:
-            if response.status_code == requests.codes.no_content:
-                response.raw.drain_conn()  # nothing to read: the connection can be used again
-            else:
-                self.peer.answered(response.status_code)
-            return Answer(response.status_code, retry_after(response.headers.get("Retry-After")))
-        finally:
-            response.close()
+        if answer.status != requests.codes.no_content:
+            self.peer.answered(answer.status)
+        return answer
 
     def reset(self) -> None:
         """Drop the connections: after a fork they are the parent's."""
-        self._session = requests.Session()
+        self._session = Exchanges()
 
 
-def retry_after(value: str | None) -> float | None:
-    """Return the seconds of a Retry-After header (RFC 9110, section 10.2.3), or None."""
-    if not value:
-        return None
-    if value.isascii() and value.isdigit():
-        return float(value)
-    try:
-        return max(parsedate_to_datetime(value).timestamp() - time.time(), 0.0)
-    except ValueError:
-        return None
+def _answer(response: requests.Response) -> Answer:
+    if response.status_code == requests.codes.no_content:
+        response.raw.drain_conn()  # nothing to read: the connection can be used again
+    return Answer(response.status_code, retry_after(response.headers.get("Retry-After")))

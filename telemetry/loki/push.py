@@ -10,6 +10,7 @@ from typing import Protocol
 
 from telemetry.lines import Line
 from telemetry.loki.payload import encode
+from telemetry.signals import SLACK
 
 TRIES = 3
 BASE_DELAY = 0.1
@@ -18,6 +19,7 @@ BUDGET = 10.0
 """Seconds one batch may take in all, waits for Retry-After included."""
 ATTEMPT = 2.0
 """Seconds one POST may take."""
+_NEVER = float("inf")
 
 _ACCEPTED = 204
 _TOO_LARGE = 413
@@ -56,24 +58,31 @@ class Pusher:
         self._labels = labels
         self._pause = pause
         self._now = now
-        self.deadline = float("inf")
+        self.deadline = _NEVER
         """By this time everything must be over; set when stopping."""
         self.sent = 0
         self.lost: Counter[str] = Counter()
-        self.works = False
-        """The last push was accepted."""
+        self._accepting = False
+        self._due = _NEVER
 
     @property
     def stopping(self) -> bool:
         """Tell whether the process wants to end."""
-        return self.deadline < float("inf")
+        return self.deadline < _NEVER
+
+    @property
+    def works(self) -> bool:
+        """Tell whether the last push was accepted and none is overdue."""
+        return self._accepting and self._now() <= self._due
 
     def push(self, lines: Sequence[Line]) -> None:
         """Send the lines, in halves where Loki finds them too many; count them sent or lost."""
         pending = [lines]
         while pending:
             batch = pending.pop()
+            self._due = self._now() + BUDGET + SLACK
             reason = self._push(batch)
+            self._due = _NEVER
             if reason == "too_large" and len(batch) > 1:
                 middle = len(batch) // 2
                 pending += [batch[middle:], batch[:middle]]
@@ -85,7 +94,7 @@ class Pusher:
     def probe(self, line: Line) -> None:
         """Send one line once, uncounted, to learn whether Loki takes lines."""
         answer = self._post(encode([line], self._labels), ATTEMPT)
-        self.works = answer.status == _ACCEPTED
+        self._accepting = answer.status == _ACCEPTED
 
     def _push(self, batch: Sequence[Line]) -> str | None:
         """Return None when accepted, else why not."""
@@ -98,8 +107,8 @@ class Pusher:
                 break
             asked = self._now()
             answer = self._post(body, min(ATTEMPT, left))
-            self.works = answer.status == _ACCEPTED
-            if self.works:
+            self._accepting = answer.status == _ACCEPTED
+            if self._accepting:
                 return None
             reason, again = _verdict(answer.status)
             if self.stopping and answer.status == 0 and self._now() - asked >= ATTEMPT:

@@ -78,6 +78,11 @@ class Shipper:
         """Who the lines are sent to."""
         return self._post.peer
 
+    @property
+    def works(self) -> bool:
+        """Tell whether Loki took the last push, in time, and there is somebody to send the next."""
+        return self.pusher.works and self._thread.is_alive()
+
     def lost(self) -> Counter[str]:
         """Count the lines given up, by reason."""
         lost = Counter(self.pusher.lost)

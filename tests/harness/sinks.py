@@ -14,6 +14,7 @@ from typing import Any, Self
 
 LOOPBACK = "127.0.0.1"
 _POLL_S = 0.02
+_DRIP_S = 0.1
 
 
 class Fault(enum.Enum):
@@ -22,6 +23,10 @@ class Fault(enum.Enum):
     NONE = "none"
     HANGS = "hangs"
     """Reads the request and never answers."""
+    DRIPS = "drips"
+    """Reads the request and sends a head that never ends, a byte now and then."""
+    DRIPS_CONTENT = "drips content"
+    """The same behind a head that says it all went well."""
     RESETS = "resets"
     """Reads some of the body, then sends RST."""
     UNAVAILABLE = "503"
@@ -55,6 +60,9 @@ class _Handler(BaseHTTPRequestHandler):
             sink.released.wait(120)
             self.close_connection = True
             return
+        if fault in {Fault.DRIPS, Fault.DRIPS_CONTENT}:
+            self._drip(b"HTTP/1.1 200 OK\r\n", head=fault is Fault.DRIPS)
+            return
         if fault is not Fault.NONE and not sink.spared(body, fault):
             extra = {"Retry-After": "1"} if fault is Fault.TOO_MANY else {}
             extra |= {"Location": "/elsewhere"} if fault is Fault.REDIRECTS else {}
@@ -67,6 +75,15 @@ class _Handler(BaseHTTPRequestHandler):
             sink.errors.append(repr(error))
             status, answer, kind = 400, b"", "text/plain"
         self._answer(status, answer, {"Content-Type": kind})
+
+    def _drip(self, begin: bytes, *, head: bool) -> None:
+        self.close_connection = True
+        self.wfile.write(begin + (b"X-Long: " if head else b"Content-Length: 9999\r\n\r\n"))
+        while not self.server.sink.released.wait(_DRIP_S):
+            try:
+                self.wfile.write(b"x")
+            except OSError:  # whom we kept waiting went away
+                return
 
     def _answer(self, status: int, body: bytes, headers: dict[str, str]) -> None:
         self.send_response(status)

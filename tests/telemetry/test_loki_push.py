@@ -5,9 +5,10 @@ import json
 
 import pytest
 
+from telemetry.exchanges import retry_after
 from telemetry.lines import INFO, Line
-from telemetry.loki.post import retry_after
 from telemetry.loki.push import ATTEMPT, BUDGET, TRIES, Answer, Pusher
+from telemetry.signals import SLACK
 
 
 class FakeLoki:
@@ -50,6 +51,24 @@ def test_204_is_success() -> None:
     pusher.push(lines(3))
     assert (pusher.sent, dict(pusher.lost), pusher.works) == (3, {}, True)
     assert loki.batches == [["0", "1", "2"]]
+
+
+def test_a_push_that_does_not_end_does_not_work() -> None:
+    loki = FakeLoki(Answer(204))
+    pusher = loki.pusher()
+    pusher.push(lines(1))
+    seen: list[bool] = []
+
+    def late(body: bytes, timeout: float) -> Answer:
+        loki.time += BUDGET + SLACK
+        seen.append(pusher.works)
+        loki.time += 1
+        seen.append(pusher.works)
+        return loki.post(body, timeout)
+
+    pusher._post = late
+    pusher.push(lines(1))
+    assert (seen, pusher.works) == ([True, False], True)
 
 
 @pytest.mark.parametrize("status", [200, 260, 302, 400, 401, 404, 422])

@@ -1,11 +1,11 @@
 """Kept state of a signal: every item ends as accepted or lost."""
 
-from telemetry.signals import Signal
+from telemetry.signals import SLACK, Signal
 
 
 def produced(count: int, capacity: int | None = None) -> Signal:
     """Return a signal that has produced so many items."""
-    signal = Signal("traces", capacity)
+    signal = Signal("traces", 7, capacity=capacity)
     for _ in range(count):
         signal.produce()
     return signal
@@ -21,6 +21,58 @@ def test_works_is_the_outcome_of_the_last_export() -> None:
     signal.exported(1, 0)
     seen.append(signal.works)
     assert seen == [False, True, False, True]
+
+
+class Clock:
+    """A clock that tests set."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_periodic_export_that_does_not_come_does_not_work() -> None:
+    clock = Clock()
+    signal = Signal("metrics", 32, periodic=True, clock=clock)
+    signal.exported(1, 0)
+    clock.now += 32 + SLACK
+    assert signal.works
+    clock.now += 1
+    assert not signal.works
+    signal.exported(1, 0)
+    assert signal.works
+
+
+def test_items_that_wait_for_too_long_do_not_work() -> None:
+    clock = Clock()
+    signal = Signal("traces", 7, clock=clock)
+    signal.exported(0, 0)
+    clock.now += 1000
+    assert signal.works, "there was nothing to export"
+    signal.produce()
+    clock.now += 7
+    signal.produce()
+    clock.now += SLACK
+    assert signal.works
+    clock.now += 1
+    assert not signal.works
+    signal.probed(accepted=True)
+    assert not signal.works, "an empty export is none of those that are overdue"
+    signal.exported(2, 0)
+    clock.now += 1000
+    assert signal.works
+
+
+def test_what_an_overfull_queue_dropped_is_not_waited_for() -> None:
+    clock = Clock()
+    signal = Signal("traces", 7, capacity=10, clock=clock)
+    for _ in range(15):
+        signal.produce()
+    signal.exported(10, 0)
+    clock.now += 1000
+    assert signal.works
 
 
 def test_what_was_rejected_in_part_is_lost() -> None:
