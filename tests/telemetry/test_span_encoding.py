@@ -196,7 +196,7 @@ def test_the_official_exporter_sends_what_we_encode(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr("telemetry.span_encoding.encode", noted)
     with OtlpSink() as sink:
-        exporter = AccountedSpanExporter(f"{sink.url}/v1/traces", Signal("traces"))
+        exporter = AccountedSpanExporter(f"{sink.url}/v1/traces", Signal("traces", 7))
         exporter.export(_made(SpanLimits()))
 
     assert asked == [2], (
