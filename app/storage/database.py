@@ -55,16 +55,24 @@ class Database:
         self._pool.close()
 
     def rows(
-        self, statement: Statement, parameters: Mapping[str, object], *, repeatable: bool
+        self,
+        statement: Statement,
+        parameters: Mapping[str, object],
+        *,
+        repeatable: bool,
+        aside: bool = False,
     ) -> list[Row]:
         """Return the rows of one statement.
 
         A `repeatable` statement is run again when its connection turns out to be broken: after
-        a restart of the server every pooled connection is.
+        a restart of the server every pooled connection is. One that is run `aside` is of the
+        service's own threads: it takes no turn from a request.
         """
         if self.breaker.is_open:
             metrics.record_database_refusal("breaker")
             raise DatabaseUnavailable(self.breaker.cause)
+        if aside:
+            return self._run(statement.text, statement.values(parameters), repeatable=repeatable)
         if not self._turns.take():
             raise self._refusal("turn", _NO_TURN)
         try:

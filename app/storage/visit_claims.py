@@ -24,4 +24,4 @@ class VisitClaims:
 
         Raises DatabaseUnavailable.
         """
-        return bool(self._database.rows(_CLAIM, {"seconds": seconds}, repeatable=False))
+        return bool(self._database.rows(_CLAIM, {"seconds": seconds}, repeatable=False, aside=True))

@@ -139,7 +139,9 @@ class VisitTable:
         Raises DatabaseUnavailable, after which the batch may be applied or not: write it again.
         """
         try:
-            rows = self._database.rows(_WRITE, _parameters(batch, counted), repeatable=True)
+            rows = self._database.rows(
+                _WRITE, _parameters(batch, counted), repeatable=True, aside=True
+            )
         except psycopg.Error as error:
             raise DatabaseUnavailable(database_cause(error)) from None
         return bool(rows and rows[0][0])
@@ -153,7 +155,7 @@ class VisitTable:
             "one": secrets.token_bytes(32),
             "two": secrets.token_bytes(32),
         }
-        rows = self._database.rows(_SALTS, values, repeatable=True)
+        rows = self._database.rows(_SALTS, values, repeatable=True, aside=True)
         return {day: bytes(salt) for day, salt in rows}
 
 

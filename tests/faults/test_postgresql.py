@@ -74,7 +74,7 @@ def test_the_table_locked_for_ten_seconds(service: Service, breakable_database: 
             connection.execute("LOCK TABLE urls IN ACCESS EXCLUSIVE MODE")
             locked = time.monotonic()
             load.await_bad(1, CREATE)
-            service.await_record(lambda r: "a statement took too long" in r["msg"])
+            service.await_record(lambda r: "a lock was not available in time" in r["msg"])
             load.await_good(100)
             eventually(lambda: time.monotonic() > locked + LOCKED, LOCKED + 5)
         free = time.monotonic()

@@ -55,6 +55,11 @@ SHOWN = {
 }
 
 
+def said(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return what was logged; whoever comes before the first connection stands waits for it."""
+    return [message for message in caplog.messages if "Requests wait for" not in message]
+
+
 @contextmanager
 def opened(environment: dict[str, str], **more: str) -> Iterator[Database]:
     """Open a database with one connection."""
