@@ -45,6 +45,7 @@ from app.storage.background import Background
 from app.storage.cache import LinkCache
 from app.storage.change_feed import MOST_REMEMBERED, ChangeFeed
 from app.storage.database import Database
+from app.storage.health import HealthCheck
 from app.storage.links import LinkTable
 from app.storage.managed_links import ManagedLinkTable
 from app.storage.rate_limits import RateLimits
@@ -82,7 +83,7 @@ def create_app(settings: Settings) -> Flask:
     _settle(app)
     app.register_blueprint(
         health_blueprint(
-            postgres=database.is_healthy,
+            postgres=HealthCheck(database).is_healthy,
             redis=redis.is_healthy if redis else lambda: False,
             telemetry=telemetry.health,
             prometheus=telemetry.prometheus_text if settings.local else None,

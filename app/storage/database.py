@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import psycopg
 
@@ -13,17 +13,16 @@ from app.config import PostgresSettings
 from app.model.errors import DatabaseUnavailable
 from app.model.worker_reports import DependencyState
 from app.storage.breaker import CircuitBreaker
-from app.storage.causes import database_cause
 from app.storage.complaints import Complaints
 from app.storage.connections import CONNECTION_WAIT, REPLY_WAIT, BoundedConnection, Row
 from app.storage.pool import NoConnection, Pool
-from app.storage.retries import Failure, Remedy, failure_of, is_broken
+from app.storage.retries import Failure, Remedy, failure_of
 from app.storage.statements import Statement
 from app.storage.turns import Turns
 
 log = logging.getLogger(__name__)
 
-_HEALTH_WAIT = 1.5
+_PROBE_WAIT = 1.5
 _PROBE_INTERVAL = 0.5
 _NO_TURN = "no turn in time: as many statements as may run at once were running"
 
@@ -80,14 +79,20 @@ class Database:
         finally:
             self._turns.give_back()
 
-    def is_healthy(self) -> bool:
-        """Tell within a second and a half whether PostgreSQL answers."""
+    def serves(self, ask: Callable[[BoundedConnection, float], object], deadline: float) -> bool:
+        """Tell whether `ask(connection, deadline)` succeeds by then; it may be asked again.
+
+        What fails is said, in the words that a request would be refused with.
+        """
         if self.breaker.is_open:
             return False
-        try:
-            self._probe()
-        except (psycopg.Error, NoConnection):
-            return False
+        again = {Remedy.AGAIN, Remedy.AGAIN_IF_REPEATABLE}
+        tries = self._pool.size + 1
+        while (failure := self._try(ask, deadline)) is not None:
+            tries -= 1
+            if tries == 0 or failure.remedy not in again or time.monotonic() > deadline:
+                self._complaints.say("PostgreSQL does not serve requests", failure.cause)
+                return False
         return True
 
     def statistics(self) -> Mapping[str, int]:
@@ -154,27 +159,34 @@ class Database:
         return DatabaseUnavailable(cause)
 
     def _probe(self) -> None:
-        deadline = time.monotonic() + _HEALTH_WAIT
-        while not self._answers(deadline):
-            pass
+        """Find out whether there is a server that answers; raise NoConnection if not."""
+        deadline = time.monotonic() + _PROBE_WAIT
+        while (failure := self._try(_ping, deadline)) is not None:
+            if failure.remedy is not Remedy.AGAIN_IF_REPEATABLE or time.monotonic() > deadline:
+                raise NoConnection(failure.cause, away=True)
 
-    def _answers(self, deadline: float) -> bool:
-        """Ask on one connection; False means that it was stale and another may answer."""
-        connection = self._pool.take_unused(deadline)
+    def _try(
+        self, ask: Callable[[BoundedConnection, float], object], deadline: float
+    ) -> Failure | None:
+        """Ask on one connection, outside of the turns; return what went wrong."""
+        try:
+            connection = self._pool.take_unused(deadline)
+        except NoConnection as error:
+            return Failure(error.cause, Remedy.NONE)
         connection.reply_wait = max(0.001, deadline - time.monotonic())
         try:
-            connection.execute("SELECT 1")
-        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-            if time.monotonic() < deadline and is_broken(error, connection):
-                return False
-            raise
+            ask(connection, deadline)
+        except psycopg.Error as error:
+            return failure_of(error, connection)
         finally:
             connection.reply_wait = REPLY_WAIT
             self._pool.give_back(connection, used=False)
-        return True
+        return None
+
+
+def _ping(connection: BoundedConnection, _deadline: float) -> None:
+    connection.execute("SELECT 1")
 
 
 def _probe_cause(error: Exception) -> str:
-    if isinstance(error, NoConnection):
-        return error.cause
-    return database_cause(error) if isinstance(error, psycopg.Error) else type(error).__name__
+    return error.cause if isinstance(error, NoConnection) else type(error).__name__

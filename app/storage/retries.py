@@ -50,14 +50,14 @@ def failure_of(error: psycopg.Error, connection: BoundedConnection) -> Failure:
         remedy = Remedy.AGAIN
     elif state in _UNDONE:
         remedy = Remedy.AGAIN
-    elif is_broken(error, connection):
+    elif _is_broken(error, connection):
         remedy = Remedy.AGAIN_IF_REPEATABLE
     else:
         remedy = Remedy.NONE
     return Failure(database_cause(error), remedy)
 
 
-def is_broken(error: psycopg.Error, connection: BoundedConnection) -> bool:
+def _is_broken(error: psycopg.Error, connection: BoundedConnection) -> bool:
     """Tell whether the connection, rather than the statement, is at fault; if so, close it."""
     if (error.sqlstate or "")[:3] in {"57P", "080"}:
         connection.close()
