@@ -31,14 +31,17 @@ _WAITING, _WORKING = "shortener-migrate", "shortener-migrating"
 """What PostgreSQL shows: who waits for a turn or looks around, and who changes the schema."""
 
 # Who waits for a table's lock makes everybody behind it wait: so it is asked for again and again
-# with a pause, each time only so long.
+# with a pause, each time only so long. Longer than deadlock_timeout, after which PostgreSQL ends an
+# autovacuum that is in the way: with less, a migration would never get past a long one.
 _PAUSE = 2.0
 _ORPHAN_WAIT = 30.0
 # A statement whose client is gone ends by itself; PostgreSQL 13 does not know that setting.
 _SESSION = """
-    SELECT set_config('lock_timeout', '1s', false),
-        (SELECT set_config(name, '1s', false) FROM pg_settings
-         WHERE name = 'client_connection_check_interval')
+    SELECT
+        (SELECT set_config('lock_timeout', least(setting::int + 500, 4000)::text, false)
+         FROM pg_settings WHERE name = 'deadlock_timeout'),
+        (SELECT set_config(name, '1s', false)
+         FROM pg_settings WHERE name = 'client_connection_check_interval')
 """
 _ORPHANS = """
     SELECT pid FROM pg_stat_activity

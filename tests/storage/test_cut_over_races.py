@@ -16,7 +16,7 @@ import pytest
 
 from app.config import PostgresSettings, postgres_from_env
 from app.links import Links
-from app.storage import schema
+from app.storage import migrator, schema
 from app.storage.cache import LinkCache
 from app.storage.links import LinkTable
 from app.targets import accept
@@ -154,6 +154,18 @@ def test_a_long_read_holds_up_neither_service_for_longer_than_a_lock_is_waited_f
         reader.execute("COMMIT")
 
         assert migrating.result(60) == schema.known_migrations()
+
+
+def test_a_lock_is_waited_for_until_an_autovacuum_in_the_way_has_been_ended(
+    settings: PostgresSettings, connection: psycopg.Connection
+) -> None:
+    names = "SELECT setting::int FROM pg_settings WHERE name = %s"
+    with migrator.sole_migrator(settings, 5) as sole:
+        (patience,) = sole.connection.execute(names, ("lock_timeout",)).fetchone() or (0,)
+        (ended_after,) = sole.connection.execute(names, ("deadlock_timeout",)).fetchone() or (0,)
+
+    # The Go service gives up after 5 s.
+    assert ended_after < patience < 5000
 
 
 def test_after_a_kill_in_the_middle_of_an_index_nobody_waits_and_the_next_run_ends_it(

@@ -10,8 +10,9 @@ import psycopg
 import pytest
 import yoyo
 
+from app.commands import migrate as command
 from app.config import PostgresSettings, postgres_from_env
-from app.storage import migrator, schema
+from app.storage import indexes, migrator, schema
 from app.targets import accept
 from tests.harness.servers import Database
 from tests.storage import go_schema
@@ -297,3 +298,29 @@ def test_the_same_target_may_have_a_link_for_each_owner(
     go_schema.add_link(connection, "owner1", "https://example.com/", UUID(int=go_schema.OWNER.int))
 
     assert connection.execute("SELECT count(*) FROM urls").fetchone() == (2,)
+
+
+def test_rows_in_the_way_of_an_index_are_told_and_leave_nothing_behind(
+    settings: PostgresSettings, connection: psycopg.Connection
+) -> None:
+    connection.execute("CREATE TABLE raced (n int)")
+    connection.execute("INSERT INTO raced VALUES (1), (1)")
+
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        indexes.build_unique(connection, "raced_key", "raced (n)")
+
+    assert connection.execute("SELECT to_regclass('raced_key')").fetchone() == (None,)
+
+
+def test_the_command_says_what_to_do_about_them(
+    empty_database: Database, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def raced(settings: PostgresSettings) -> list[str]:
+        raise psycopg.errors.UniqueViolation
+
+    for name, value in {"ENV": "local", **empty_database.environment}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(schema, "migrate", raced)
+
+    assert command.main([]) == 1
+    assert "run it again" in capsys.readouterr().err
