@@ -48,13 +48,9 @@ class BoundHistogram:
 
     def record(self, value: float, key: object, attributes: Attributes, context: Context) -> None:
         """Record the value; equal keys have equal attributes."""
-        consumer = self._consumer
+        consumer, known = self._consumer, self._series.get(key)
         # Readers come and go by another mapping of them.
-        if consumer is None or consumer._reader_storages is not self._readers:  # noqa: SLF001
-            self._record_first(value, key, attributes, context)
-            return
-        known = self._series.get(key)
-        if known is None:
+        if known is None or consumer._reader_storages is not self._readers:  # noqa: SLF001
             self._record_first(value, key, attributes, context)
             return
         attributes, series = known
@@ -77,6 +73,7 @@ class BoundHistogram:
             self._series[key] = (attributes, self._find(readers, attributes))
         except (AttributeError, LookupError):
             self._consumer = None
+            self._series.clear()
 
     def _find(self, readers: Any, attributes: Attributes) -> list[Any]:
         """Return the series of each reader and view; LookupError if one is not there."""

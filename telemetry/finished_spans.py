@@ -17,7 +17,7 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.sdk.environment_variables import OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED
 from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, Tracer
-from opentelemetry.sdk.trace.sampling import Decision
+from opentelemetry.sdk.trace.sampling import Decision, Sampler
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
@@ -103,6 +103,7 @@ class FinishedSpans:
         self._tracer = tracer
         self._scope = InstrumentationScope(name, schema_url=schema)
         self._random = tracer.id_generator.is_trace_id_random()
+        self._root = _root_decision(tracer.sampler)
 
     def finish(
         self,
@@ -120,23 +121,26 @@ class FinishedSpans:
             if found.is_valid:
                 parent, random = found, found.trace_flags.random_trace_id
         trace_id = parent.trace_id if parent else tracer.id_generator.generate_trace_id()
-        sampled = tracer.sampler.should_sample(
-            parent_context, trace_id, name, SpanKind.SERVER, attributes, ()
-        )
-        decision = sampled.decision
+        decision, state = self._root, None
+        if decision is None or parent_context:
+            result = tracer.sampler.should_sample(
+                parent_context, trace_id, name, SpanKind.SERVER, attributes, ()
+            )
+            decision, state = result.decision, result.trace_state
+            attributes = result.attributes or {}
         context = SpanContext(
             trace_id,
             tracer.id_generator.generate_span_id(),
             is_remote=False,
             trace_flags=_FLAGS[decision is Decision.RECORD_AND_SAMPLE, random],
-            trace_state=sampled.trace_state,
+            trace_state=state,
         )
         if decision is not Decision.DROP:
             span = FinishedSpan()
             span.name = name
             span.context = context
             span.parent = parent
-            span.attributes = sampled.attributes or {}
+            span.attributes = attributes
             span.start_time = started
             span.end_time = time_ns()
             span.resource = tracer.resource
@@ -144,6 +148,14 @@ class FinishedSpans:
             span.status = _ERROR if error else _UNSET
             tracer.span_processor.on_end(span)
         return context
+
+
+def _root_decision(sampler: Sampler) -> Decision | None:
+    """Return what the sampler says of every trace that begins here, or None if it depends."""
+    root = sampler.get_description().removeprefix("ParentBased{root:")
+    if root.startswith("AlwaysOnSampler"):
+        return Decision.RECORD_AND_SAMPLE
+    return Decision.DROP if root.startswith("AlwaysOffSampler") else None
 
 
 def finished_spans(tracer: trace.Tracer, name: str, schema: str) -> FinishedSpans | None:

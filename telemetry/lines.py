@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 import msgspec
+from msgspec import structs
 from opentelemetry import trace
 from pythonjsonlogger.core import BaseJsonFormatter
 
@@ -18,6 +19,7 @@ LONGEST_LINE = 256 * 1024
 """Bytes; Loki refuses longer lines (its default max_line_size)."""
 _LONGEST_FIELD = 16 * 1024
 
+_UNTRACED = "on purpose"  # nobody need look for its trace
 LEVELS = ("debug", "info", "warn", "error")
 DEBUG, INFO, WARN, ERROR = range(4)
 
@@ -97,6 +99,27 @@ class RecordReader(BaseJsonFormatter):
             fields["stack"] = redact(str(self.formatStack(record.stack_info)))
 
 
+class _Completed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """The line that nearly all lines are: a struct is encoded in half the time of a dict."""
+
+    level: str
+    ts: str
+    msg: str
+    logger: str
+    service_name: str
+    environment: str
+    trace_id: str | None = None
+    span_id: str | None = None
+    untraced: str | None = None
+    request_id: str
+    method: str
+    path: str
+    amzn_trace_id: str | None = None
+    status: int
+    latency_ms: float
+    client_ip: str
+
+
 class Renderer:
     """Renders lines for one service and environment."""
 
@@ -132,20 +155,35 @@ class Renderer:
     def completed(self, request: Request, latency: float) -> Line:
         """Render "Request completed"; `latency` in seconds."""
         level = INFO if request.status < 500 else ERROR
-        fields: dict[str, Any] = {
-            "level": LEVELS[level],
-            "ts": self._clock.format(time.time()),
-            "msg": "Request completed",
-            "logger": "telemetry.request",
-            "service_name": self._service_name,
-            "environment": self._environment,
-        }
-        _add_request(fields, request)
-        fields["status"] = request.status
-        fields["latency_ms"] = round(latency * 1000, 3)
-        fields["client_ip"] = request.client_ip
-        if request.fields:
-            fields.update({name: redact(text) for name, text in request.fields.items()})
+        traced = request.trace_id is not None
+        line = _Completed(
+            level=LEVELS[level],
+            ts=self._clock.format(time.time()),
+            msg="Request completed",
+            logger="telemetry.request",
+            service_name=self._service_name,
+            environment=self._environment,
+            trace_id=request.trace_id,
+            span_id=request.span_id,
+            untraced=None if traced or request.path not in UNTRACED_PATHS else _UNTRACED,
+            request_id=request.request_id,
+            method=request.method,
+            path=request.path,
+            amzn_trace_id=request.amzn_trace_id,
+            status=request.status,
+            latency_ms=round(latency * 1000, 3),
+            client_ip=request.client_ip,
+        )
+        if not request.fields:
+            try:
+                json = escape_json(self._encode(line))
+            except ValueError:  # a lone surrogate
+                pass
+            else:
+                if len(json) <= LONGEST_LINE:
+                    return Line(json, level, request.trace_id, request.span_id, request.request_id)
+        fields = {name: held for name, held in structs.asdict(line).items() if held is not None}
+        fields |= {name: redact(text) for name, text in (request.fields or {}).items()}
         return self._line(fields, level)
 
     def _line(self, fields: dict[str, Any], level: int) -> Line:
@@ -170,7 +208,7 @@ def _add_request(fields: dict[str, Any], request: Request) -> None:
         fields["trace_id"] = request.trace_id
         fields["span_id"] = request.span_id
     elif request.path in UNTRACED_PATHS:
-        fields["untraced"] = "on purpose"  # nobody need look for its trace
+        fields["untraced"] = _UNTRACED
     fields["request_id"] = request.request_id
     fields["method"] = request.method
     fields["path"] = request.path

@@ -37,8 +37,6 @@ _METHODS = frozenset({"GET", "HEAD"})
 # With any of these the server or Werkzeug has more to do than to answer.
 _UNUSUAL = frozenset({"CONTENT_LENGTH", "HTTP_EXPECT", "HTTP_TRANSFER_ENCODING", "HTTP_UPGRADE"})
 _API = "/api/"
-_HOST = ("HTTP_HOST", "SERVER_NAME", "SERVER_PORT")
-_SCHEME = ("wsgi.url_scheme", "HTTP_X_FORWARDED_PROTO")
 
 
 class Observe(Protocol):
@@ -62,25 +60,27 @@ class Readings:
 
     def is_routed(self, environ: WSGIEnvironment) -> bool:
         """Tell whether any rule is looked for: some Hosts are refused as malformed before."""
-        return self._routed(*map(environ.get, _HOST))
+        host = environ.get("HTTP_HOST")
+        return self._routed(environ["SERVER_NAME"] if host is None else host)
 
     def scheme(self, environ: WSGIEnvironment) -> str:
         """Return `http` or `https`, as our proxies say."""
-        return self._scheme(*map(environ.get, _SCHEME))
+        given: str = environ["wsgi.url_scheme"]
+        told = environ.get("HTTP_X_FORWARDED_PROTO")
+        return self._scheme(given, told) if told else given
 
-    def _ask_routing(self, *given: str | None) -> bool:
-        environ = {"wsgi.url_scheme": "http", "REQUEST_METHOD": "GET", **_environ(_HOST, given)}
+    def _ask_routing(self, host: str) -> bool:
+        environ = {"wsgi.url_scheme": "http", "REQUEST_METHOD": "GET", "HTTP_HOST": host}
         try:
             self._url_map.bind_to_environ(environ)
         except HTTPException:
             return False
         return True
 
-    def _ask_proxy_fix(self, *given: str | None) -> str:
-        environ = _environ(_SCHEME, given)
+    def _ask_proxy_fix(self, given: str, told: str) -> str:
+        environ = {"wsgi.url_scheme": given, "HTTP_X_FORWARDED_PROTO": told}
         self._fix(environ, _start_nothing)
-        scheme: str = environ["wsgi.url_scheme"]
-        return scheme
+        return environ["wsgi.url_scheme"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,10 +145,6 @@ class BothWays:
 
 def never(_environ: WSGIEnvironment, _start_response: StartResponse) -> None:
     """Answer nothing at once."""
-
-
-def _environ(names: tuple[str, ...], values: tuple[str | None, ...]) -> WSGIEnvironment:
-    return {name: value for name, value in zip(names, values, strict=True) if value is not None}
 
 
 def _start_nothing(*_: object) -> Any:

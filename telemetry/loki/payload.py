@@ -13,6 +13,14 @@ _encode = msgspec.json.Encoder().encode
 _COMPRESSION = 3  # on log lines within 10% of the default level, at a third of its time
 
 
+class _Metadata(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """What a line can be searched by; what it has not is left out."""
+
+    trace_id: str | None = None
+    span_id: str | None = None
+    request_id: str | None = None
+
+
 def encode(lines: Sequence[Line], labels: Mapping[str, str]) -> bytes:
     """Return one stream for each level, the lines' ids as structured metadata.
 
@@ -21,17 +29,8 @@ def encode(lines: Sequence[Line], labels: Mapping[str, str]) -> bytes:
     streams: dict[int, list[list[object]]] = {}
     for line in lines:
         value: list[object] = [str(line.timestamp), line.json.decode()]
-        metadata = {
-            name: held
-            for name, held in (
-                ("trace_id", line.trace_id),
-                ("span_id", line.span_id),
-                ("request_id", line.request_id),
-            )
-            if held is not None
-        }
-        if metadata:
-            value.append(metadata)
+        if line.trace_id is not None or line.request_id is not None:
+            value.append(_Metadata(line.trace_id, line.span_id, line.request_id))
         streams.setdefault(line.level, []).append(value)
     body = {
         "streams": [
