@@ -2,7 +2,7 @@
 
 A blocking `sendall` waits for as long as the client likes: six clients that ask again and again and
 read nothing would take every thread. Here what the kernel does not take at once is held in the
-process, and the main loop (`app/server/connections.py`) sends it when there is room. Only an answer
+process, and the main loop (`app/server/sending.py`) sends it when there is room. Only an answer
 that is longer than may be held waits in its thread, and that wait has an end.
 """
 

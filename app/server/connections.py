@@ -1,4 +1,4 @@
-"""The main loop: receives, answers at once or has a thread answer, sends, and closes.
+"""The main loop: receives, and answers at once or has a thread answer.
 
 gthread gives every new connection a thread, which waits for its first bytes, then for the rest of
 the request, then for the client to take the answer. Here nothing that a client does or leaves
@@ -6,8 +6,7 @@ undone holds a thread, and nothing holds the loop; docs/decisions/0009-main-loop
 
 * A request that has come whole is answered by the loop where nothing can make it wait, else by a
   thread. What is too long to hold, or expects "100 Continue", is read by its thread.
-* What a client does not take at once of its answer is sent when there is room.
-* After the last answer the client is to close (RFC 9112, section 9.6).
+* Answers and ends of connections are in `app/server/sending.py`.
 
 No TLS: it ends at the balancer.
 """
@@ -20,39 +19,27 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from app.server.client_socket import SEND_BUFFER, ClientSocket, Unsent
+from app.server.client_socket import SEND_BUFFER, ClientSocket
 from app.server.connection import Connection
 from app.server.framing import HELD, is_complete
 from app.server.plain_requests import PlainRequest, PlainRequests, common_environ
-from app.server.poller import NOTHING, READ, WRITE, Alarm, Listener, Poller
-from app.server.serving import Serving
+from app.server.poller import NOTHING, READ, Alarm, Listener, Poller
+from app.server.sending import LINGER, Sending
 
 READ_WAIT = 10.0
 """Seconds for a client to send a whole request."""
-LINGER = 2.0
-"""Seconds for a client to close after the last answer."""
-_LINGER_BYTES = 64 * 1024
 _TURN = 64
 """Events, and waiting requests, that are served before everything else is looked at again."""
 
 
-class Connections(Serving):
+class Connections(Sending):
     """A worker's connections; each is in one of the lists, or with a thread."""
 
-    poller: Poller
     listeners: list[Listener]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.count = 0
-        """Connections that are open."""
         self.accepted_so_far = 0
-        self.unsent = Unsent(self.is_contended, self.count_cut)
-        # Each in the order of their deadlines, for those of one list are equally long.
-        self.idle: dict[Connection, None] = {}
-        self.partial: dict[Connection, None] = {}
-        self.sending: dict[Connection, None] = {}
-        self.closing: dict[Connection, None] = {}
         self._next: deque[Connection] = deque()
         """Connections whose next request may be here already."""
         self._finished: deque[tuple[Connection, bool]] = deque()
@@ -89,7 +76,7 @@ class Connections(Serving):
             if one.interest:  # what was served before it may have closed it
                 self._step(one.ready, one)
         while self._finished:
-            self._step(self._take_back, *self._finished.popleft())
+            self._step(self.take_back, *self._finished.popleft())
         for _ in range(min(len(self._next), _TURN)):
             self._step(self._take, self._next.popleft())
 
@@ -102,14 +89,6 @@ class Connections(Serving):
                 raise
             self.log.exception("A connection is given up")
             self.close(one)
-
-    def is_contended(self) -> bool:
-        """Tell whether requests wait for a thread, or the master for this worker."""
-        return self.jobs.qsize() > 0 or not self.alive
-
-    def count_cut(self) -> None:
-        """Count an answer that its client did not read in time."""
-        raise NotImplementedError
 
     def accepted(self) -> None:
         """There is a connection more."""
@@ -128,16 +107,6 @@ class Connections(Serving):
         self._finished.append((conn, goes_on))
         if self._asleep:
             self.alarm.ring()
-
-    def close(self, conn: Connection) -> None:
-        """Close a connection, whatever it was doing."""
-        if conn.sock.fileno() < 0:
-            return
-        for each in (self.idle, self.partial, self.sending, self.closing):
-            each.pop(conn, None)
-        self.poller.watch(conn, NOTHING)
-        conn.sock.close()
-        self.count -= 1
 
     def _accept(self, listener: Listener) -> None:
         try:
@@ -203,7 +172,7 @@ class Connections(Serving):
         if goes_on is None:
             self._hand_on(conn, request)
         else:
-            self._take_back(conn, goes_on)
+            self.take_back(conn, goes_on)
 
     def _hand_on(self, conn: Connection, request: PlainRequest | None) -> None:
         # It stays registered: most clients send nothing before they have their answer.
@@ -213,29 +182,10 @@ class Connections(Serving):
     def _ignore(self, conn: Connection) -> None:
         self.poller.watch(conn, NOTHING)
 
-    def _take_back(self, conn: Connection, goes_on: bool) -> None:
-        if conn.sock.held:
-            conn.goes_on = goes_on
-            conn.sock.start_waiting(time.monotonic())
-            conn.ready = self._send_more
-            self.sending[conn] = None
-            self.poller.watch(conn, WRITE)
-        else:
-            self._go_on(conn, goes_on)
-
-    def _send_more(self, conn: Connection) -> None:
-        try:
-            if not conn.sock.flush():
-                return
-        except OSError:
-            self.close(conn)
-            return
-        del self.sending[conn]
-        self._go_on(conn, conn.goes_on)
-
-    def _go_on(self, conn: Connection, goes_on: bool) -> None:
+    def go_on(self, conn: Connection, goes_on: bool) -> None:
+        """Look at the next request of a connection whose answer is out, or end it."""
         if not goes_on:
-            self._await_close(conn)
+            self.await_close(conn)
         elif conn.received:
             # In its turn: who sends many requests at once is served like who sends one.
             conn.ready = self._ignore
@@ -257,27 +207,3 @@ class Connections(Serving):
             self.partial[conn] = None
         conn.ready = self._receive
         self.poller.watch(conn, READ)
-
-    def _await_close(self, conn: Connection) -> None:
-        """Say that no more comes; closing at once could destroy the answer on its way."""
-        try:
-            conn.sock.shutdown(socket.SHUT_WR)
-        except OSError:
-            self.close(conn)
-            return
-        conn.deadline = time.monotonic() + LINGER
-        conn.left = _LINGER_BYTES
-        conn.ready = self._drain
-        self.closing[conn] = None
-        self.poller.watch(conn, READ)
-
-    def _drain(self, conn: Connection) -> None:
-        try:
-            received = len(conn.sock.recv(_LINGER_BYTES))
-        except BlockingIOError:
-            return
-        except OSError:
-            received = 0
-        conn.left -= received
-        if not received or conn.left <= 0:
-            self.close(conn)

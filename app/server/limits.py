@@ -20,8 +20,9 @@ from typing import Any
 from app import metrics
 from app.server.client_socket import CONTENDED_WRITE_WAIT, HELD_OF_ALL
 from app.server.connection import Connection
-from app.server.connections import LINGER, READ_WAIT, Connections
+from app.server.connections import READ_WAIT, Connections
 from app.server.raw_answers import TIMEOUT, new_request_id
+from app.server.sending import LINGER
 
 CONTENDED_READ_WAIT = 1.0
 """Seconds for which a thread waits for a client while other requests wait for a thread."""
