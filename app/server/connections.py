@@ -2,7 +2,7 @@
 
 gthread gives every new connection a thread, which waits for its first bytes, then for the rest of
 the request, then for the client to take the answer. Here nothing that a client does or leaves
-undone holds a thread, and nothing holds the loop; docs/decisions/0009-main-loop.md has the reasons.
+undone holds a thread, and nothing holds the loop; docs/decisions/0014-main-loop.md has the reasons.
 
 * A request that has come whole is answered by the loop where nothing can make it wait, else by a
   thread. What is too long to hold, or expects "100 Continue", is read by its thread.
