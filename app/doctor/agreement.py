@@ -49,7 +49,7 @@ def mend_password(report: WorkerReport | None, situation: Situation, *, beside: 
         return situation.restart  # doctor has newer secrets than that worker
     if beside:
         return again(situation)  # as a task of its own it has the secrets of now
-    return "Make the secret and the role's password the same (docs/operations.md, Rotating secrets)"
+    return "Give the server and the secret the same password (docs/operations.md, Rotating secrets)"
 
 
 def judge_secrets(row: str, reports: Reports, situation: Situation) -> Finding:
@@ -94,7 +94,7 @@ def _newer_key(row: str, own: Mapping[str, str], reports: Reports, situation: Si
         cause = "the new key is there, and the running tasks have not been replaced yet"
         return warn(row, found, cause, situation.restart)
     cause = "the secret was changed: the next task to start refuses the tokens of all others"
-    then = f"Take {PREVIOUS} into task-definition.json and release (docs/operations.md)"
+    then = "Replace it as docs/operations.md says under The key of the tokens"
     return fail(row, found, cause, then)
 
 

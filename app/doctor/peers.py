@@ -22,9 +22,6 @@ _ELASTICACHE = (
     "--query 'ReplicationGroups[].[ReplicationGroupId,Status]'"
 )
 _DOMAIN = "internal.tinyurl.local"
-_COMPOSE = {("collector", 4318), ("loki", 3100)}
-"""What docker/compose.yaml publishes on loopback."""
-_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
 def postgresql(situation: Situation) -> Peer:
@@ -64,11 +61,7 @@ def _observability(url: str, name: str, setting: str, situation: Situation) -> P
     host, port = address_of(url)
     if not situation.local:
         return Peer(host, port, name, setting, _OBSERVABILITY, _OBSERVABILITY, _DOMAIN)
-    service = name.removeprefix("the ").lower()
-    if host in _LOOPBACK and (service, port) in _COMPOSE:
-        start = f"docker compose -f docker/compose.yaml up -d --force-recreate {service}"
-        return Peer(host, port, name, setting, start, start)
-    return _local(host, port, name, setting, "the service works without it")
+    return _local(host, port, name, setting, "`make observe` brings its own")
 
 
 def _local(host: str, port: int, name: str, setting: str, without: str) -> Peer:

@@ -12,12 +12,14 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from app.config import RedisSettings
+from app.doctor.agreement import mend_password
 from app.doctor.findings import Finding, Progress, fail, ok, skip, warn
 from app.doctor.network import Peer, Unreachable, reach
 from app.doctor.peers import redis as redis_peer
 from app.doctor.situation import Situation
 from app.storage.causes import redis_cause
 from app.storage.redis import KEY_PREFIX
+from app.storage.worker_reports import ReportFolder
 
 ROW = "redis"
 SLOW = 0.05
@@ -144,9 +146,11 @@ def _judge(info: dict[str, Any], latency: float, peer: Peer, situation: Situatio
 def _refused(error: Exception, peer: Peer, situation: Situation) -> Finding:
     found = f"{peer.shown}: {redis_cause(error)}"
     if isinstance(error, redis.AuthenticationError) or "password" in found:
-        cause = "REDIS_PASSWORD was rotated after this task had started, or is of another server"
-        local = "Compare REDIS_PASSWORD with the server's requirepass"
-        return fail(ROW, found, cause, local if situation.local else situation.restart)
+        beside = bool(ReportFolder(situation.settings.port).living())
+        cause = "REDIS_PASSWORD is not the server's, or is another server's"
+        if beside:
+            cause = "REDIS_PASSWORD was rotated after this task had started, or is another server's"
+        return fail(ROW, found, cause, mend_password(None, situation, beside=beside))
     for kind, known, cause, then in _CAUSES:
         if isinstance(error, kind):
             return fail(ROW, f"{peer.shown} {known}", cause, then or peer.start)

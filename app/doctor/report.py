@@ -33,7 +33,11 @@ def exit_status(findings: Iterable[Finding]) -> int:
 
 
 def masked(text: str, secrets: Sequence[str]) -> str:
-    """Return the text without any of the secrets: the last guard, checks print none anyway."""
+    """Return the text without any of the secrets: the last guard, checks print none anyway.
+
+    Nor with anything that a terminal obeys: names of sessions and the like are others' words.
+    """
+    text = "".join(each if each.isprintable() else "?" for each in text)
     for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, MASK)
     return text

@@ -111,7 +111,11 @@ CAUSES = [
     ("the server has no connection left", "more tasks would ask for more", "Do what the rows"),
     ("a lock was not available in time", "the rows postgresql, connections and locks", "Do what"),
     ("there is no route to the server", "others are served", "aws ecs stop-task"),
-    ("the user or the password was refused", "password that they were started with", "Make the"),
+    (
+        "the user or the password was refused",
+        "password that they were started with",
+        "Give the server",
+    ),
 ]
 
 

@@ -111,7 +111,9 @@ def test_a_password_that_is_new_only_to_doctor(
         taken = examine(one_off)
 
     # The secret was changed and the role was not: new tasks could not connect either.
-    assert _next(refused["postgresql"]).startswith("Make the secret and the role's password the")
+    assert _next(refused["postgresql"]).startswith(
+        "Give the server and the secret the same password"
+    )
     assert "every worker is another than doctor's" in taken["same secrets"].found
     assert _next(taken["same secrets"]) == ROLL
 

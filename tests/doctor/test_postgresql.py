@@ -58,7 +58,9 @@ def test_a_password_in_production_that_is_refused_to_new_tasks_too(stored: Envir
 
     assert rows["postgresql"].advice
     # No service runs here, so these are the secrets of now: new tasks would get no others.
-    assert rows["postgresql"].advice.next.startswith("Make the secret and the role's password")
+    assert rows["postgresql"].advice.next.startswith(
+        "Give the server and the secret the same password"
+    )
 
 
 def test_a_database_that_does_not_exist(stored: Environment) -> None:

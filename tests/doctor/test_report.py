@@ -44,5 +44,9 @@ def test_the_summary_counts() -> None:
     assert summary == "1 failed, 1 to look at, 1 ok, 1 not looked at; 0.1 s"
 
 
+def test_nothing_that_a_terminal_obeys_gets_through() -> None:
+    assert masked("psql\033[31m\r\n\u202eevil é", []) == "psql?[31m???evil é"
+
+
 def test_the_last_guard_takes_out_secrets_and_what_contains_them() -> None:
     assert masked("of abcdef123 and abcdef", ["abcdef", "abcdef123"]) == "of *** and ***"
