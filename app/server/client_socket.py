@@ -88,7 +88,7 @@ class ClientSocket(socket.socket):
             return
         sent = self._try(data)
         if sent < len(data):
-            self._hold(memoryview(data)[sent:])
+            self._hold(_alone(memoryview(data)[sent:]))
 
     def send(self, data: Any, flags: int = 0) -> int:
         """Send all of it: "100 Continue" takes its turn behind what is held."""
@@ -103,7 +103,7 @@ class ClientSocket(socket.socket):
             self._taken += sent
             self._let_go(sent)
             if sent < len(part):
-                self._parts[0] = part[sent:]
+                self._parts[0] = _alone(part[sent:])
                 return False
             self._parts.popleft()
         return True
@@ -167,3 +167,13 @@ class ClientSocket(socket.socket):
         if self.is_overdue(now, contended=self._unsent.contended()):
             self.cut()
             raise ClientGone
+
+
+def _alone(rest: memoryview) -> memoryview:
+    """Return what is left of an answer without the memory of what was sent, if that is most.
+
+    A view holds all of what it looks at: a client that leaves the last bytes of each long answer
+    unread would keep every one of them whole, while only those bytes are counted.
+    """
+    whole = memoryview(rest.obj).nbytes
+    return memoryview(bytes(rest)) if 2 * len(rest) < whole else rest

@@ -70,10 +70,21 @@ class SlowClients(IdleClients):
 class DeafClients(IdleClients):
     """Connections that ask again and again and never read; one that was cut comes back."""
 
-    def __init__(self, port: int, count: int, request: bytes, *, times: int | None = None) -> None:
-        """Settle what is asked for; `times` bounds how often each connection asks."""
+    def __init__(
+        self,
+        port: int,
+        count: int,
+        request: bytes,
+        *,
+        times: int | None = None,
+        drips: bool = False,
+    ) -> None:
+        """Settle what is asked for.
+
+        `times` bounds how often each connection asks; one that `drips` reads a byte now and then.
+        """
         super().__init__(port, count)
-        self._request, self._times = request, times
+        self._request, self._times, self._drips = request, times, drips
         self.cut = 0
         """How many connections the server has ended."""
         self.blocked: set[int] = set()
@@ -129,6 +140,9 @@ class DeafClients(IdleClients):
     def _send(self, place: int, wire: socket.socket) -> None:
         if failed := wire.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
             raise OSError(failed, "ended")
+        if self._drips:
+            with contextlib.suppress(BlockingIOError):
+                wire.recv(1)
         for _ in range(100):
             if not self._unsent[place]:
                 if self._times is not None:

@@ -98,6 +98,19 @@ def test_one_long_answer_holds_a_thread_only_so_long(long_answers: Service, path
     assert answer.body == b"xxxxx"
 
 
+@pytest.mark.parametrize("path", ["/large", "/chunks", "/smaller"])
+def test_a_byte_now_and_then_gives_nobody_more_time(long_answers: Service, path: str) -> None:
+    with DeafClients(long_answers.port, 2, get(path), times=1, drips=True) as dripping:
+        eventually(lambda: dripping.cut >= 2, WRITE_WAIT + ROOM)
+
+
+def test_an_error_is_not_waited_for_either(long_answers: Service) -> None:
+    """gunicorn's own answers come behind what the client has not read."""
+    broken = get("/smaller") + b"NONSENSE\r\n\r\n"
+    with DeafClients(long_answers.port, 2, broken, times=1) as deaf:
+        eventually(lambda: deaf.cut >= 2, WRITE_WAIT + ROOM)
+
+
 def test_answers_that_can_be_held_hold_no_thread(long_answers: Service) -> None:
     before = cut_lines(long_answers)
     with DeafClients(long_answers.port, 12, get("/smaller"), times=1), Wire(long_answers) as wire:
