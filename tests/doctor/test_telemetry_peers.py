@@ -14,6 +14,7 @@ from tests.harness.sinks_otlp import OtlpSink
 
 ANSWERS = {
     Fault.UNAVAILABLE: ("answered 503", "overloaded"),
+    Fault.BROKEN: ("answered 500", "a fault of its own"),
     Fault.TOO_MANY: ("answered 429", "rate limit"),
     Fault.BAD_REQUEST: ("answered 400", ""),
     Fault.TOO_LARGE: ("answered 413", "limit"),
@@ -83,6 +84,28 @@ def test_in_production_the_next_command_asks_the_service_discovery(telling: Envi
 
     for row in ("dns loki.invalid", "loki push"):
         assert "aws servicediscovery discover-instances" in said(rows[row])
+
+
+def test_a_name_without_its_domain(telling: Environment) -> None:
+    # As the specification has it; no DNS zone that a task searches knows it.
+    settings = {
+        "ENV": "production",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "http://observability:4318",
+        "LOKI_ENDPOINT": "http://observability/observability/loki/api/v1/push",
+    }
+    rows = examine({**telling, **settings})
+
+    for row in ("collector traces", "loki push"):
+        assert "the name lacks its domain" in said(rows[row])
+        assert "Write observability.internal.tinyurl.local in " in said(rows[row])
+
+
+@pytest.mark.parametrize("path", ["/wrong/push", "/", "/loki/api/v1/query"])
+def test_a_push_address_with_another_path(telling: Environment, loki: LokiSink, path: str) -> None:
+    row = examine({**telling, "LOKI_ENDPOINT": loki.url + path})["loki push"]
+
+    assert row.advice
+    assert row.advice.next == f"Set LOKI_ENDPOINT to {loki.push_url}"
 
 
 def test_a_collector_address_with_a_wrong_path(telling: Environment, otlp: OtlpSink) -> None:

@@ -30,6 +30,7 @@ class Fault(enum.Enum):
     RESETS = "resets"
     """Reads some of the body, then sends RST."""
     UNAVAILABLE = "503"
+    BROKEN = "500"
     TOO_MANY = "429"
     """With Retry-After: 1."""
     BAD_REQUEST = "400"
