@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from functools import partial
 
+import msgspec
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -17,7 +19,7 @@ from app.config import Settings
 from app.fingerprints import fingerprints, shown, without_credentials
 from app.links import Links
 from app.managing import Managing
-from app.model.worker_reports import WorkerReport
+from app.model.worker_reports import VisitsState, WorkerReport
 from app.passwords import Passwords
 from app.reporting import Reporter
 from app.routes import bodies
@@ -121,7 +123,7 @@ def create_app(settings: Settings) -> Flask:
     app.extensions["at_once"] = at_once
 
     _observe(database, redis)
-    reporter = _reporter(settings, database, redis, notes)
+    reporter = _reporter(settings, database, redis, notes, partial(_waiting, visits, upkeep))
     app.extensions["worker_start"] = (reporter.start,)
     app.extensions["worker_exit"] = (
         reporter.stop,
@@ -166,11 +168,23 @@ def _links(
     return links, managing, Background(settings.postgres, [feed.look])
 
 
+def _waiting(visits: Visits, upkeep: Upkeep | None) -> VisitsState:
+    return msgspec.structs.replace(visits.state(), upkeep=upkeep.failure if upkeep else "")
+
+
 def _reporter(
-    settings: Settings, database: Database, redis: Redis | None, notes: ForwardingNotes
+    settings: Settings,
+    database: Database,
+    redis: Redis | None,
+    notes: ForwardingNotes,
+    waiting: Callable[[], VisitsState],
 ) -> Reporter:
+    def collect(slot: int) -> tuple[WorkerReport, int]:
+        report, unwritten = _report(settings, slot, database, redis, notes)
+        return msgspec.structs.replace(report, visits=waiting()), unwritten
+
     return Reporter(
-        lambda slot: _report(settings, slot, database, redis, notes),
+        collect,
         lambda: fingerprints(settings),
         ReportFolder(settings.port),
         redis,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Iterator, Sequence
 
+from app.doctor import visits
 from app.doctor.agreement import judge_secrets, judge_settings, mend_password
 from app.doctor.findings import Finding, fail, ok, skip, warn
 from app.doctor.naming import names, share, short
@@ -13,8 +14,16 @@ from app.doctor.postgresql import CLOCK_FAILS, CLOCK_WARNS
 from app.doctor.situation import Situation
 from app.model.worker_reports import DependencyState, Forwarding, WorkerReport
 
-ROWS = ("dependencies", "same secrets", "same settings", "same clock", "proxies", "stdout")
-DEPENDENCIES, SECRETS, SETTINGS, CLOCK, PROXIES, STDOUT = ROWS
+ROWS = (
+    "dependencies",
+    "same secrets",
+    "same settings",
+    "same clock",
+    "proxies",
+    "stdout",
+    visits.ROW,
+)
+DEPENDENCIES, SECRETS, SETTINGS, CLOCK, PROXIES, STDOUT, VISITS = ROWS
 ENOUGH_REQUESTS = 10
 """Requests through a proxy before anything is made of them."""
 
@@ -34,6 +43,7 @@ def compare(
     yield _clock(reports, clock_ahead, situation)
     yield _proxies(reports, situation)
     yield _stdout(reports, situation)
+    yield visits.judge_visits(VISITS, reports, situation)
 
 
 # --- Dependencies ----------------------------------------------------------------------------

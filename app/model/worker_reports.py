@@ -39,6 +39,19 @@ class Forwarding(msgspec.Struct, frozen=True):
     most_hops: int = 0
 
 
+class VisitsState(msgspec.Struct, frozen=True):
+    """What a worker has counted and not written yet."""
+
+    waiting: int = 0
+    """Visits."""
+    oldest: float = 0.0
+    """Seconds for which the oldest of them has been waiting."""
+    cause: str = ""
+    """Why the last batch was not written, empty after one that was."""
+    upkeep: str = ""
+    """Why looking after the tables failed the last time that this worker did it."""
+
+
 class WorkerReport(msgspec.Struct, frozen=True):
     """One worker at one moment; `taken_at` is by its own clock."""
 
@@ -66,6 +79,8 @@ class WorkerReport(msgspec.Struct, frozen=True):
     stdout_unwritten: int = 0
     """Log lines of the last minute that standard output did not take."""
     forwarding: Forwarding = Forwarding()
+    visits: VisitsState | None = None
+    """None: a release that counts none."""
 
     @property
     def name(self) -> str:

@@ -16,6 +16,7 @@ from app.storage.statements import Statement
 
 MOST_VALUES = 200
 """Values of one dimension, link and day that are kept; what comes later is `other`."""
+NO_MONTH = "a month has no table: run `look-after-visits`"
 WRITERS_TURN = 7_316_294_652
 """Advisory lock: whoever writes visits. Nobody waits for it, and so nobody waits for a row."""
 
@@ -142,6 +143,9 @@ class VisitTable:
             rows = self._database.rows(
                 _WRITE, _parameters(batch, counted), repeatable=True, aside=True
             )
+        except psycopg.errors.CheckViolation:
+            # These tables have no checks but the bounds of their parts.
+            raise DatabaseUnavailable(NO_MONTH) from None
         except psycopg.Error as error:
             raise DatabaseUnavailable(database_cause(error)) from None
         return bool(rows and rows[0][0])

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from app import agents
 from app.model.visits import FOLDED, SLOT
+from app.model.worker_reports import VisitsState
 from app.storage.visits import VisitTable
 from app.visitors import prefetches
 from app.visits import instruments, sources
@@ -115,3 +116,8 @@ class Visits:
         with self._lock:
             visits, since = self._taken.visits, self._taken.since
         return self._writer.statistics(visits, since)
+
+    def state(self) -> VisitsState:
+        """Return what a worker's report says of its visits."""
+        numbers = self.statistics()
+        return VisitsState(int(numbers["waiting"]), numbers["age"], self._writer.cause)

@@ -25,6 +25,8 @@ class Upkeep:
 
     def __init__(self, claims: VisitClaims) -> None:
         self._claims = claims
+        self.failure = ""
+        """What the command said the last time, empty after one that went well."""
         self._stopping = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
         self._thread = threading.Thread(target=self._run, name="visits-upkeep", daemon=True)
@@ -62,6 +64,9 @@ class Upkeep:
             said, _ = self._process.communicate()
         code = self._process.returncode
         self._process = None
-        if code and not self._stopping.is_set():
-            words = said.decode(errors="replace").strip().rpartition("\n")[2]
+        if self._stopping.is_set():
+            return
+        words = said.decode(errors="replace").strip().rpartition("\n")[2]
+        self.failure = (words or f"it ended with status {code}") if code else ""
+        if code:
             log.error("Looking after visits failed: %s", words, extra={"exit_status": code})

@@ -34,6 +34,7 @@ MOST_ROWS = 10_000
 _TURN_WAIT = (0.01, 0.1)
 """Seconds, by chance: another worker has the turn, for some milliseconds."""
 _COMPLAINT_INTERVAL = 60.0
+TURN_TAKEN = "another session has the turn to write"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,8 @@ class Writer:
         self._wake = threading.Event()
         self._deadline: float | None = None
         self._complained_at = float("-inf")
+        self.cause = ""
+        """Why the last batch was not written, empty after one that was."""
         self._thread = threading.Thread(target=self._run, name="visits-writer", daemon=True)
 
     def start(self) -> None:
@@ -127,9 +130,11 @@ class Writer:
             self._pause(INTERVAL)
             return False
         if not written:
+            self.cause = TURN_TAKEN
             self._pause(random.uniform(*_TURN_WAIT))  # noqa: S311  # spreads workers out
             return True
         instruments.record_written(self._batch.counted.answered)
+        self.cause = ""
         self._batch = None
         self._note()
         return bool(self._waiting)
@@ -150,13 +155,15 @@ class Writer:
         )
 
     def _complain(self, error: Exception) -> None:
+        away = error.reason if isinstance(error, DatabaseUnavailable) else None
+        self.cause = away or "a fault of the service: its log has the stack"
         now = time.monotonic()
         if now - self._complained_at < _COMPLAINT_INTERVAL:
             return
         self._complained_at = now
         waiting: dict[str, object] = {"visits": self._numbers[0]}
-        if isinstance(error, DatabaseUnavailable):
-            waiting["cause"] = error.reason
+        if away:
+            waiting["cause"] = self.cause
             log.warning("Visits wait: PostgreSQL does not take them", extra=waiting)
         else:
             log.error("Visits wait: they cannot be written", extra=waiting, exc_info=error)

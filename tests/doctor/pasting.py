@@ -18,7 +18,7 @@ from botocore.validate import validate_parameters  # type: ignore[import-untyped
 
 # Programs of the image or the checkout, and of every machine on which people operate.
 KNOWN = {"aws", "cat", "curl", "date", "docker", "doctor", "env", "getent", "grep", "make"}
-KNOWN |= {"migrate", "python3", "sql", "ss"}
+KNOWN |= {"look-after-visits", "migrate", "python3", "sql", "ss"}
 # Commands of the AWS command line that are not one call of an API, with their options.
 OWN_CALLS = {("logs", "tail"): {"--since", "--follow", "--filter-pattern", "--format"}}
 GLOBAL = {"--query", "--output", "--region"}

@@ -26,7 +26,11 @@ def task(name: str, **more: str) -> dict[str, str]:
 
 
 def await_report(
-    port: int, holds: Callable[[WorkerReport], bool] = lambda _report: True, workers: int = 1
+    port: int,
+    holds: Callable[[WorkerReport], bool] = lambda _report: True,
+    workers: int = 1,
+    *,
+    wait: float = 20.0,
 ) -> list[WorkerReport]:
     """Wait until every worker of a port has left a report of which something is true."""
 
@@ -34,7 +38,7 @@ def await_report(
         reports = [report for report, _ in ReportFolder(port).living()]
         return reports if len(reports) == workers and all(map(holds, reports)) else []
 
-    reports: list[WorkerReport] = eventually(found)
+    reports: list[WorkerReport] = eventually(found, wait)
     return reports
 
 

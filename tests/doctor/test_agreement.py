@@ -7,7 +7,7 @@ from app.doctor.comparison import compare
 from app.doctor.findings import Finding
 from app.doctor.situation import Options, Situation
 from app.fingerprints import fingerprints, shown, without_credentials
-from app.model.worker_reports import DependencyState, Forwarding, Trouble, WorkerReport
+from app.model.worker_reports import DependencyState, Forwarding, Trouble, VisitsState, WorkerReport
 from tests.doctor.command import STRONG, said
 from tests.doctor.pasting import assert_sound
 from tests.doctor.tasks import SHORT, A, B, task
@@ -33,6 +33,7 @@ def _report(name: str = A, **more: object) -> WorkerReport:
         clock_ahead=0.0,
         settings=shown(settings),
         secrets=fingerprints(settings),
+        visits=VisitsState(),
     )
     return msgspec.structs.replace(plain, **more)
 
@@ -55,6 +56,7 @@ def test_nothing_differs() -> None:
         "same clock": "ok",
         "proxies": "skip",
         "stdout": "ok",
+        "visits": "ok",
     }
 
 
