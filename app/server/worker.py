@@ -61,10 +61,14 @@ class Worker(Limits):
         super().__init__(*args, **kwargs)
         self._quitting = False
         self._accept_until = float("-inf")
+        # Until its first word the master takes a worker's clock for one of the far future: one
+        # that hangs before it serves would never be given up.
+        self.notify()
 
     def init_signals(self) -> None:
         """Take over from the master's handlers, which swallowed what came since the fork."""
         super().init_signals()
+        self.notify()  # what comes next, the application, has all of the master's patience
         queue = self.inherited_signals
         while queue is not None and not queue.empty():
             if queue.get_nowait() in STOP_SIGNALS:

@@ -25,6 +25,7 @@ from tests.harness.sinks import eventually
 from tests.harness.sinks_loki import COMPLETED, Entry, LokiSink
 
 CLIENTS = 4
+NO_DATABASE = {"POSTGRES_HOST": "none.invalid"}
 COMPILER = shutil.which("cc")
 STEPPING_CLOCK = Path(__file__).with_name("stepping_clock.c")
 STEPS = (3600, -3600, 0)
@@ -60,9 +61,13 @@ def test_a_killed_worker_costs_no_more_than_what_it_was_answering(
 def test_a_stuck_worker_is_replaced_while_the_other_serves(
     start_service: StartService, stores: dict[str, str]
 ) -> None:
-    """Frozen, so that it answers to no signal; 30 s of patience are cut to 3 for the test."""
-    service = start_service(stores, arguments=("--timeout", "3"))
-    with Load(service.url, CLIENTS, timeout=20) as load:
+    """Frozen, so that it answers to no signal; 30 s of patience are cut for the test.
+
+    Not to less than a worker needs to start on a busy machine: it would be replaced in its turn.
+    """
+    patience = int(MACHINE)
+    service = start_service(stores, arguments=("--timeout", str(patience)))
+    with Load(service.url, CLIENTS, timeout=2 * patience + MACHINE) as load:
         load.await_good(50)
         stuck = service.workers[0]
         os.kill(stuck, signal.SIGSTOP)
@@ -71,13 +76,29 @@ def test_a_stuck_worker_is_replaced_while_the_other_serves(
             others.await_good(20)
             assert max(one.seconds for one in others.exchanges) < 2 + MACHINE
             assert psutil.pid_exists(stuck)
-        eventually(lambda: len(set(service.workers) - {stuck}) == 2, 10 + MACHINE)
+        eventually(lambda: len(set(service.workers) - {stuck}) == 2, 2 * patience + 2 * MACHINE)
         load.await_good(100)
         load.stop()
         assert mistaken(service.url, load.told) == []
 
     assert len(load.bad()) <= CLIENTS
     service.await_record(lambda record: record["msg"] == f"WORKER TIMEOUT (pid:{stuck})")
+
+
+def test_a_worker_that_hangs_while_it_starts_is_replaced(
+    start_service: StartService, tmp_path: Path
+) -> None:
+    mark = tmp_path / "started"
+    variables = {**NO_DATABASE, "WEB_CONCURRENCY": "1", "STARTED": str(mark)}
+    arguments = ("--timeout", "2")
+
+    service = start_service(
+        variables, app="tests.faults.hanging_start:app", arguments=arguments, ready="/"
+    )
+
+    hung = int(mark.read_text())
+    assert service.workers != [hung]
+    service.await_record(lambda record: record["msg"] == f"WORKER TIMEOUT (pid:{hung})")
 
 
 def test_out_of_file_descriptors_it_answers_and_recovers(
