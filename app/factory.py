@@ -18,26 +18,32 @@ from app.blocking import Blocklist
 from app.config import Settings
 from app.fingerprints import fingerprints, shown, without_credentials
 from app.links import Links
+from app.listing import Lists
 from app.managing import Managing
 from app.model.worker_reports import VisitsState, WorkerReport
 from app.passwords import Passwords
+from app.repeating import Repeating
 from app.reporting import Reporter
 from app.routes import bodies
 from app.routes.accounts import accounts_blueprint
 from app.routes.admission import Admission
 from app.routes.client_addresses import ClientAddresses
 from app.routes.cors import Cors, answer_preflights
+from app.routes.creating import creating_blueprint
 from app.routes.creation import LinkCreation
 from app.routes.errors import handle_errors
 from app.routes.forwarding import ForwardingNotes
 from app.routes.health import health_blueprint
 from app.routes.link_answers import LinkAnswers
 from app.routes.links import links_blueprint
+from app.routes.lists import lists_blueprint
 from app.routes.managed_links import managed_links_blueprint
 from app.routes.openapi import openapi_blueprint
 from app.routes.origins import Origins
 from app.routes.paths import MergedSlashes
+from app.routes.previews import previews_blueprint
 from app.routes.redirects import redirects_blueprint
+from app.routes.repeats import Repeats
 from app.routes.request_ids import RequestIds
 from app.routes.short_way import AtOnce, BothWays, Readings, ShortWay, never
 from app.routes.site import site_blueprint
@@ -46,14 +52,19 @@ from app.routes.visits import VisitAnswers
 from app.storage.background import Background
 from app.storage.cache import LinkCache
 from app.storage.change_feed import MOST_REMEMBERED, ChangeFeed
+from app.storage.creations import CreationCounts
 from app.storage.database import Database
 from app.storage.health import HealthCheck
+from app.storage.housekeeping import Housekeeping
+from app.storage.idempotency import IdempotencyTable
+from app.storage.link_lists import LinkLists
 from app.storage.links import LinkTable
 from app.storage.managed_links import ManagedLinkTable
 from app.storage.rate_limits import RateLimits
 from app.storage.redis import Redis
 from app.storage.redis_feed import RedisFeed
 from app.storage.statistics import StatisticsTable
+from app.storage.tags import TagTable
 from app.storage.users import UserTable
 from app.storage.visit_claims import VisitClaims
 from app.storage.visits import VisitTable
@@ -79,36 +90,40 @@ def create_app(settings: Settings) -> Flask:
     tokens = Tokens(settings.jwt_secret, settings.jwt_secret_previous)
     passwords = Passwords(max(1, settings.threads // 2), admitted=all_but_one)
     accounts = Accounts(UserTable(database), passwords, tokens)
-    links, managing, background = _links(settings, database, redis)
+    counts = CreationCounts()
+    links, managing, background = _links(settings, database, redis, counts)
 
     origins = Origins(settings.cors_origins)
     _settle(app)
-    app.register_blueprint(
-        health_blueprint(
-            postgres=HealthCheck(database).is_healthy,
-            redis=redis.is_healthy if redis else lambda: False,
-            telemetry=telemetry.health,
-            prometheus=telemetry.prometheus_text if settings.local else None,
-        )
-    )
     countries = Countries(settings.country_header, settings.geoip_database)
     visits, upkeep = _visits(settings, database, countries)
     answers = VisitAnswers(
         settings.redirect_status, visits.record, visitor=partial(Visitor, country=countries)
     )
     link_answers = LinkAnswers(settings.public_base_url)
-    creation = LinkCreation(links, managing, link_answers)
+    creation = LinkCreation(links, managing, link_answers, counts)
+    repeats = Repeats(Repeating(IdempotencyTable(database)))
+    lists = Lists(LinkLists(database), TagTable(database))
     admission = Admission(tokens, limits)
-    app.register_blueprint(
-        managed_links_blueprint(links, managing, admission, link_answers, origins)
-    )
-    statistician = Statistician(StatisticsTable(database))
-    app.register_blueprint(statistics_blueprint(statistician, admission))
-    app.register_blueprint(links_blueprint(links, creation, admission, answers, origins))
-    app.register_blueprint(accounts_blueprint(accounts, limits, origins))
-    app.register_blueprint(openapi_blueprint(limits, redirect_status=settings.redirect_status))
-    app.register_blueprint(site_blueprint(limits, root=settings.root_redirect_url))
-    app.register_blueprint(redirects_blueprint(links, limits, answers))
+    for blueprint in (
+        health_blueprint(
+            postgres=HealthCheck(database).is_healthy,
+            redis=redis.is_healthy if redis else lambda: False,
+            telemetry=telemetry.health,
+            prometheus=telemetry.prometheus_text if settings.local else None,
+        ),
+        creating_blueprint(creation, repeats, admission, origins),
+        lists_blueprint(lists, admission, link_answers, origins),
+        managed_links_blueprint(links, managing, admission, link_answers, origins),
+        statistics_blueprint(Statistician(StatisticsTable(database)), admission),
+        links_blueprint(links, admission, answers),
+        accounts_blueprint(accounts, limits, origins),
+        openapi_blueprint(limits, redirect_status=settings.redirect_status),
+        site_blueprint(limits, root=settings.root_redirect_url),
+        previews_blueprint(links, admission, link_answers),
+        redirects_blueprint(links, limits, answers),
+    ):
+        app.register_blueprint(blueprint)
 
     proxies = settings.trusted_proxies
     app.wsgi_app = MergedSlashes(app.wsgi_app)  # type: ignore[method-assign]
@@ -151,7 +166,7 @@ def _settle(app: Flask) -> None:
 
 
 def _links(
-    settings: Settings, database: Database, redis: Redis | None
+    settings: Settings, database: Database, redis: Redis | None, counts: CreationCounts
 ) -> tuple[Links, Managing, Background]:
     """Return the use cases of links, and what keeps their cache current."""
     blocklist = Blocklist()
@@ -165,7 +180,7 @@ def _links(
         blocklist=blocklist,
     )
     managing = Managing(ManagedLinkTable(database), cache, anonymous=settings.anonymous_fields)
-    return links, managing, Background(settings.postgres, [feed.look])
+    return links, managing, Background(settings.postgres, [feed.look, counts.write, Housekeeping()])
 
 
 def _waiting(visits: Visits, upkeep: Upkeep | None) -> VisitsState:

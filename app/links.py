@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -14,6 +16,7 @@ from app.model.errors import (
     IdGenerationFailed,
     InvalidShortUrl,
     LinkGone,
+    LinkNotStarted,
     ReservedWord,
     UrlNotFound,
 )
@@ -39,6 +42,16 @@ class Resolved(msgspec.Struct, frozen=True):
     """As it is kept, where that may be otherwise than it was asked for."""
     destination: Destination | None = None
     """What else there is to the answer of a managed link."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What anybody may see of a link before following it."""
+
+    code: str
+    title: str | None
+    targets: tuple[str, ...]
+    created_at: datetime | None
 
 
 class Links:
@@ -99,17 +112,27 @@ class Links:
         metrics.record_resolved("found")
         return Resolved(known.target, hit, found)
 
-    def look_at(self, code: str) -> tuple[str, PlainLink | Terms]:
-        """Return a link's code as it is kept, and what a visit would depend on; nothing counts.
+    def look_at(self, code: str) -> str:
+        """Return a link's code as it is kept, also before it starts; nothing counts.
 
-        Errors: as `resolve`.
+        Errors: as `resolve`, but LinkNotStarted.
         """
         found, known, _ = self._find(code)
         if isinstance(known, Terms):
-            check_active(known, datetime.now(UTC))
-            if self._blocklist.covers(known.target):
-                raise LinkGone(BLOCKED)
-        return found, known
+            self._check(known, scheduled=True)
+        return found
+
+    def preview(self, code: str) -> Preview:
+        """Return where a link may lead; nothing counts. Errors: as `resolve`."""
+        found, known, _ = self._find(code)
+        targets_of = [known.target]
+        if isinstance(known, Terms):
+            self._check(known, scheduled=False)
+            targets_of = [*(rule.url for rule in known.rules), known.target]
+        title, created_at = None, None
+        with contextlib.suppress(DatabaseUnavailable):  # the cache knows where it leads
+            title, created_at = self._table.described(found)
+        return Preview(found, title, tuple(dict.fromkeys(targets_of)), created_at)
 
     def at_hand(self, code: str) -> PlainLink | None:
         """Return what `resolve` would find in the process, if that is a plain link.
@@ -129,6 +152,16 @@ class Links:
     def owned_by(self, owner: UUID) -> LinkList:
         """Return an owner's links, the newest first: 10,000 or 2 MiB of them at most."""
         return self._table.owned_by(owner, MOST_LISTED)
+
+    def _check(self, terms: Terms, *, scheduled: bool) -> None:
+        """Raise what the link answers instead of leading anywhere."""
+        try:
+            check_active(terms, datetime.now(UTC))
+        except LinkNotStarted:
+            if not scheduled:
+                raise
+        if any(map(self._blocklist.covers, (terms.target, *(rule.url for rule in terms.rules)))):
+            raise LinkGone(BLOCKED)
 
     def _find(self, code: str) -> tuple[str, PlainLink | Terms, bool]:
         """Return the code as it is kept, what is known of it, and whether a cache knew."""

@@ -9,6 +9,7 @@ ServiceError                     status  code
 ├── InvalidAlias                 400     INVALID_ALIAS
 ├── InvalidLink                  400     INVALID_LINK
 ├── InvalidQuery                 400     INVALID_QUERY
+├── InvalidIdempotencyKey        400     INVALID_IDEMPOTENCY_KEY
 ├── TargetBlocked                400     TARGET_BLOCKED
 ├── MissingToken                 401     MISSING_TOKEN
 ├── InvalidToken                 401     INVALID_TOKEN
@@ -17,15 +18,19 @@ ServiceError                     status  code
 ├── LinkLocked                   403     LINK_LOCKED
 ├── UrlNotFound                  404     URL_NOT_FOUND
 ├── LinkNotStarted               404     LINK_NOT_STARTED
+├── TagNotFound                  404     TAG_NOT_FOUND
 ├── NotFound                     404     NOT_FOUND
 ├── UnsupportedMediaType         415     UNSUPPORTED_MEDIA_TYPE
 ├── EmailExists                  409     EMAIL_EXISTS
 ├── UsernameExists               409     USERNAME_EXISTS
 ├── AliasTaken                   409     ALIAS_TAKEN
 ├── TargetTaken                  409     TARGET_TAKEN
+├── TagExists                    409     TAG_EXISTS
 ├── EditConflict                 409     EDIT_CONFLICT
+├── IdempotencyKeyInUse          409     IDEMPOTENCY_KEY_IN_USE
 ├── LinkGone                     410     LINK_GONE
 ├── PreconditionFailed           412     PRECONDITION_FAILED
+├── IdempotencyKeyReused         422     IDEMPOTENCY_KEY_REUSED
 ├── RateLimitExceeded            429     RATE_LIMIT_EXCEEDED
 ├── DatabaseUnavailable          503     DB_ERROR
 └── IdGenerationFailed           503     ID_GENERATION_FAILED
@@ -144,6 +149,14 @@ class InvalidQuery(ServiceError):
     message = "Invalid query"
 
 
+class InvalidIdempotencyKey(ServiceError):
+    """The key of a repeatable request is none."""
+
+    status = 400
+    code = "INVALID_IDEMPOTENCY_KEY"
+    message = "Invalid Idempotency-Key"
+
+
 class TargetBlocked(ServiceError):
     """Links may not lead to this host."""
 
@@ -220,6 +233,14 @@ class LinkNotStarted(ServiceError):
     message = "This link is not active yet"
 
 
+class TagNotFound(ServiceError):
+    """No link of the caller has this tag."""
+
+    status = 404
+    code = "TAG_NOT_FOUND"
+    message = "Tag not found"
+
+
 class NotFound(ServiceError):
     """Nothing is served under this path."""
 
@@ -268,12 +289,31 @@ class TargetTaken(ServiceError):
     message = "Another link leads to this target"
 
 
+class TagExists(ServiceError):
+    """Another tag of the caller has this name."""
+
+    status = 409
+    code = "TAG_EXISTS"
+    message = "Tag already exists"
+
+
 class EditConflict(ServiceError):
     """Others changed the link again and again meanwhile."""
 
     status = 409
     code = "EDIT_CONFLICT"
     message = "The link is being changed by others"
+
+
+class IdempotencyKeyInUse(ServiceError):
+    """The same request is being answered just now."""
+
+    status = 409
+    code = "IDEMPOTENCY_KEY_IN_USE"
+    message = "A request with this Idempotency-Key is under way"
+
+    def __init__(self) -> None:
+        super().__init__(retry_after=1)
 
 
 class LinkGone(ServiceError):
@@ -290,6 +330,14 @@ class PreconditionFailed(ServiceError):
     status = 412
     code = "PRECONDITION_FAILED"
     message = "The link has changed"
+
+
+class IdempotencyKeyReused(ServiceError):
+    """The key belongs to a request with another body."""
+
+    status = 422
+    code = "IDEMPOTENCY_KEY_REUSED"
+    message = "This Idempotency-Key was used for another request"
 
 
 class RateLimitExceeded(ServiceError):

@@ -93,7 +93,8 @@ def _content(request: Request) -> bytes:
         raise
     except Exception:  # noqa: BLE001 - what the server raises for malformed chunks is its own
         raise BadRequest from None
-    if request.content_length is None and len(content) >= LONGEST:
+    longest = request.max_content_length or LONGEST
+    if request.content_length is None and len(content) >= longest:
         # Werkzeug cuts a body in chunks at MAX_CONTENT_LENGTH and says nothing.
         raise RequestEntityTooLarge
     return content

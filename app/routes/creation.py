@@ -11,16 +11,20 @@ from app.links import Links
 from app.managing import Managing
 from app.routes.link_answers import LinkAnswers
 from app.routes.schemas import CreateBody, KnownLink, NewLink
+from app.storage.creations import CreationCounts
 from app.storage.managed_links import Place
 
 
 class LinkCreation:
     """Makes plain links and managed ones; which it is, what was given decides."""
 
-    def __init__(self, links: Links, managing: Managing, answers: LinkAnswers) -> None:
+    def __init__(
+        self, links: Links, managing: Managing, answers: LinkAnswers, counts: CreationCounts
+    ) -> None:
         self._links = links
         self._managing = managing
         self._answers = answers
+        self._counts = counts
 
     def create(
         self,
@@ -38,5 +42,6 @@ class LinkCreation:
             link, new = self._managing.create(body, body.alias, owner, accept, place)
             code, shown = link.code, self._answers.body(request, link)
         if new:
+            self._counts.add(request.remote_addr, shown.url if shown else body.url)
             return NewLink("URL shortened successfully", code, shown)
         return KnownLink("URL already exists, returning existing short code", code, shown)

@@ -26,7 +26,8 @@ HTTP_CODES = {
 """By status: code and message of what Werkzeug refuses."""
 
 _CONTENT = "<p>{details}</p><p><small>{status} {code} · {request_id}</small></p>"
-REDIRECT_ENDPOINT = "redirects.follow"
+PAGE_ENDPOINTS = frozenset({"redirects.follow", "previews.show"})
+"""What people open in a browser: they get errors as a page."""
 LOGGED = "telemetry.fields"
 """Where a WSGI environment holds what the line "Request completed" says beside the usual."""
 
@@ -77,7 +78,7 @@ def _unexpected_error(error: Exception) -> Response:
 
 
 def _answer(body: ErrorBody, status: int, title: str | None = None) -> Response:
-    if request.endpoint != REDIRECT_ENDPOINT or not prefers_html(request):
+    if request.endpoint not in PAGE_ENDPOINTS or not prefers_html(request):
         return json_answer(body, status)
     content = _CONTENT.format(
         details=html.escape(body.details or ""),

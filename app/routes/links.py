@@ -1,41 +1,23 @@
-"""`/api`: create a link, tell where one leads, list one's own."""
+"""`/api`: tell where a link leads, list one's own."""
 
 from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
 from app.links import Links
-from app.model.errors import InvalidJson
 from app.model.links import LinkList
 from app.routes.admission import Admission
-from app.routes.answers import PreparedResponse, in_utc, json_answer, json_bytes
-from app.routes.bodies import BodyReader
-from app.routes.creation import LinkCreation
-from app.routes.origins import Origins
-from app.routes.schemas import CreateBody, NewLink, OwnedLink, OwnedLinks
+from app.routes.answers import PreparedResponse, in_utc, json_bytes
+from app.routes.schemas import OwnedLink, OwnedLinks
 from app.routes.visits import VisitAnswers
 
 LONGEST_LIST = 2 << 20
 """Bytes of an answer that lists links; 10,000 links of the usual length have less."""
 
 
-def links_blueprint(
-    links: Links,
-    creating: LinkCreation,
-    admission: Admission,
-    visits: VisitAnswers,
-    origins: Origins,
-) -> Blueprint:
+def links_blueprint(links: Links, admission: Admission, visits: VisitAnswers) -> Blueprint:
     """Return the routes of the API for links."""
     blueprint = Blueprint("links", __name__, url_prefix="/api")
-    bodies = BodyReader(CreateBody, InvalidJson, origins)
-
-    @blueprint.post("/", strict_slashes=False)
-    def create() -> Response:
-        owner = admission.anybody(request)
-        body = bodies.read(request)
-        made = creating.create(request, body, owner)
-        return json_answer(made, 201 if isinstance(made, NewLink) else 200)
 
     @blueprint.get("/<code>")
     def resolve(code: str) -> Response:

@@ -15,7 +15,7 @@ _PAGE = (
 _NO_INDEX = '<meta name="robots" content="noindex">'
 _STYLE = (
     "body{font:1.1rem/1.5 system-ui,sans-serif;max-width:32rem;margin:20vh auto;padding:0 1rem}"
-    "small{color:#666}"
+    "small{color:#666}code{overflow-wrap:anywhere}"
 )
 _HEADERS = {**page_headers(_STYLE), "Vary": "Accept"}
 

@@ -143,6 +143,61 @@ class KnownLink(msgspec.Struct, frozen=True, omit_defaults=True):
     link: LinkBody | None = None
 
 
+class LinkPage(msgspec.Struct, frozen=True):
+    """Some of the caller's links; `cursor` gives the next ones, null at the end.
+
+    There may be fewer than asked for although there are more: go by the cursor.
+    """
+
+    links: list[LinkBody]
+    cursor: str | None
+
+
+class TagBody(msgspec.Struct, frozen=True):
+    """A tag with the number of links that have it."""
+
+    name: str
+    links: int
+
+
+class TagList(msgspec.Struct, frozen=True):
+    """The caller's tags by name, at most a thousand."""
+
+    tags: list[TagBody]
+
+
+class TagPatch(msgspec.Struct, frozen=True):
+    """What `PATCH /api/tags/<tag>` takes."""
+
+    name: GivenTag
+
+
+class BulkBody(msgspec.Struct, frozen=True):
+    """What `POST /api/links/bulk` takes: up to 1,000 links, each as `POST /api/` takes it."""
+
+    links: Annotated[list[CreateBody], Meta(extra_json_schema={"minItems": 1, "maxItems": 1000})]
+
+
+class BulkLink(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One link of a bulk: made (201), the caller's already (200), or refused as `createLink` would.
+
+    One that is refused does not undo the others.
+    """
+
+    status: int
+    short_code: Code | None = None
+    link: LinkBody | None = None
+    error: str | None = None
+    code: str | None = None
+    details: str | None = None
+
+
+class BulkAnswer(msgspec.Struct, frozen=True):
+    """One answer for each link, in their order."""
+
+    links: list[BulkLink]
+
+
 class ResolvedLink(msgspec.Struct, frozen=True):
     """Where a code leads, as its creator wrote it, but always with a scheme."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import datetime
 from uuid import UUID
 
 import psycopg
@@ -76,6 +77,7 @@ _INSERT_OWNED = Statement(f"""
     LIMIT 1
 """)  # noqa: S608  # parts of ours
 _SELECT_KNOWN = Statement(f"SELECT {TERMS} FROM urls WHERE id = %(code)s")  # noqa: S608  # ours
+_DESCRIBE = Statement("SELECT title, created_at FROM urls WHERE id = %(code)s")
 # One of a limited number of visits: counted and compared in one statement, whoever else asks.
 _USE_VISIT = Statement("""
     UPDATE urls
@@ -156,6 +158,11 @@ class LinkTable:
             log.warning("A stored target is too long to be sent: %s", code)
             return NoLink()
         return known_from(rows[0])
+
+    def described(self, code: str) -> tuple[str | None, datetime | None]:
+        """Return a link's title and when it was made, as far as that was noted."""
+        rows = self._database.rows(_DESCRIBE, {"code": code}, repeatable=True)
+        return (rows[0][0], rows[0][1]) if rows else (None, None)
 
     def use_visit(self, code: str) -> tuple[int, bool] | None:
         """Use up one of a link's visits; return its revision and whether it was the last.

@@ -20,6 +20,7 @@ MANAGED: Mapping[str, frozenset[str]] = {
     "functions": frozenset(
         {
             "function blocked_hosts_note_change() returns trigger",
+            "function link_search_text(character varying,text,character varying) returns text",
             "function urls_note_change() returns trigger",
             "function urls_note_tags() returns trigger",
         }

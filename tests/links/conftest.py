@@ -11,6 +11,7 @@ from tests.routes.conftest import (  # noqa: F401
     app,
     bearer,
     client,
+    code,
     email,
     environment,
     make_client,
@@ -40,8 +41,8 @@ def create(client: FlaskClient, bearer: dict[str, str], target: str) -> Create: 
 def follow(client: FlaskClient) -> Follow:  # noqa: F811
     """Follow a link as a person does: follow(code, Accept_Language="pt")."""
 
-    def get(code: str, **headers: str) -> TestResponse:
+    def get(path: str, **headers: str) -> TestResponse:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return client.get(f"/{code}", headers={"User-Agent": PERSON, **named})
+        return client.get(f"/{path}", headers={"User-Agent": PERSON, **named})
 
     return get

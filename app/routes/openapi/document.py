@@ -7,8 +7,13 @@ from typing import Any
 
 import msgspec
 
+from app import qr_codes
 from app.codes import LONGEST_ALIAS, SHORTEST_ALIAS
 from app.config import PERMANENT_REDIRECTS
+from app.fields import LONGEST_TAG
+from app.listing import LONGEST_PAGE, LONGEST_SEARCH, SORTS, USUAL_PAGE
+from app.model.managed_links import State
+from app.qr_codes import Look
 from app.routes import schemas
 from app.routes.openapi.headers import HEADERS, references
 from app.routes.openapi.operation import HTML, JSON, MERGE_PATCH, Answer, Operation
@@ -50,6 +55,12 @@ _STRUCTS = (
     schemas.KnownLink,
     schemas.LinkBody,
     schemas.LinkPatch,
+    schemas.LinkPage,
+    schemas.TagBody,
+    schemas.TagList,
+    schemas.TagPatch,
+    schemas.BulkBody,
+    schemas.BulkAnswer,
     schemas.ResolvedLink,
     schemas.OwnedLinks,
     schemas.SignedUp,
@@ -59,6 +70,55 @@ _STRUCTS = (
     schemas.ErrorBody,
     StatisticsAnswer,
 )
+_COLOUR = "^#?([0-9a-fA-F]{3}|[0-9a-fA-F]{6})$"
+_FILTERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "search": (
+        "Part of code, title, target or a tag's name, in any case",
+        {"type": "string", "maxLength": LONGEST_SEARCH},
+    ),
+    "with-tag": ("Links with this tag alone, in any case", {"type": "string"}),
+    "state": (
+        "Links in this state alone; without it all but the deleted ones",
+        {"type": "string", "enum": [state.value for state in State]},
+    ),
+    "sort": (
+        "What to sort by, with - for the largest first",
+        {
+            "type": "string",
+            "enum": [sign + name for name in SORTS for sign in ("", "-")],
+            "default": "-created_at",
+        },
+    ),
+    "limit": (
+        "How many at most",
+        {"type": "integer", "minimum": 1, "maximum": LONGEST_PAGE, "default": USUAL_PAGE},
+    ),
+    "cursor": ("The `cursor` of the page before, for the same list", {"type": "string"}),
+}
+_PICTURE: dict[str, tuple[str, dict[str, Any]]] = {
+    "size": (
+        "Pixels; a PNG may have somewhat fewer",
+        {
+            "type": "integer",
+            "minimum": qr_codes.SMALLEST,
+            "maximum": qr_codes.LARGEST,
+            "default": Look().size,
+        },
+    ),
+    "margin": (
+        "Modules around it",
+        {"type": "integer", "minimum": 0, "maximum": qr_codes.WIDEST_MARGIN, "default": 4},
+    ),
+    "level": (
+        "How much of it may be damaged",
+        {"type": "string", "enum": list(qr_codes.LEVELS), "default": Look().level},
+    ),
+    "dark": ("A colour", {"type": "string", "pattern": _COLOUR, "default": Look().dark}),
+    "light": (
+        "A colour, or `none`",
+        {"type": "string", "pattern": f"{_COLOUR}|^none$", "default": Look().light},
+    ),
+}
 _PARAMETERS = {
     "code": {
         "name": "code",
@@ -69,6 +129,32 @@ _PARAMETERS = {
             "type": "string",
             "pattern": f"^[a-zA-Z0-9_-]{{{SHORTEST_ALIAS},{LONGEST_ALIAS}}}$",
         },
+    },
+    "tag": {
+        "name": "tag",
+        "in": "path",
+        "required": True,
+        "description": "A tag's name, in any case",
+        "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_TAG},
+    },
+    **{
+        name: {
+            "name": name.removeprefix("with-"),
+            "in": "query",
+            "description": text,
+            "schema": schema,
+        }
+        for name, (text, schema) in _FILTERS.items()
+    },
+    **{
+        name: {"name": name, "in": "query", "description": text, "schema": schema}
+        for name, (text, schema) in _PICTURE.items()
+    },
+    "Idempotency-Key": {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "description": "The same key within a day gives the same answer; chosen by the client",
+        "schema": {"type": "string", "pattern": "^[!-~][ -~]{0,254}$"},
     },
     "If-Match": {
         "name": "If-Match",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.model import errors
 from app.routes import schemas
-from app.routes.openapi.operation import Answer, Operation
+from app.routes.openapi.operation import HTML, REPEATING, RESOLVING, Answer, Operation
 
 _OWN = (
     errors.MissingToken,
@@ -14,12 +14,88 @@ _OWN = (
 )
 _SEEN = " With `If-Match` only a link that is still as it was seen."
 _LINK = Answer(200, "The link", schemas.LinkBody, headers=("ETag",))
+_PICTURE = ("ETag", "Content-Disposition")
 _AT = "/api/links/{code}"
+
+
+def pictures() -> tuple[Operation, ...]:
+    """Return what shows a link instead of following it."""
+    looked = (*RESOLVING, errors.InvalidQuery)
+    return (
+        Operation(
+            "get", "/{code}+", "previewLink", "Redirects", "Show where a link leads",
+            "A page: the target as text, since when, and the link's QR code. Counts as no visit.",
+            (Answer(200, "The page", media_type=HTML, headers=("Referrer-Policy",)),),
+            RESOLVING,
+            limit="RATE_LIMIT_RESOLVE", pages=True, parameters=("code",),
+        ),
+        *(
+            Operation(
+                "get", f"/{{code}}/qr.{kind}", f"{kind}QrCode", "Redirects",
+                f"The QR code of a link as {kind.upper()}",
+                "It holds the short URL with `?qr`, by which its visits count as scans; also of a"
+                " link that has not started yet.",
+                (
+                    Answer(200, "The picture", media_type=media_type, headers=_PICTURE),
+                    Answer(304, "The picture is the one you have", media_type="", headers=_PICTURE),
+                ),
+                tuple(error for error in looked if error is not errors.LinkNotStarted),
+                limit="RATE_LIMIT_RESOLVE",
+                parameters=("code", "size", "margin", "level", "dark", "light"),
+            )
+            for kind, media_type in (("svg", "image/svg+xml"), ("png", "image/png"))
+        ),
+    )  # fmt: skip
 
 
 def managed_links() -> tuple[Operation, ...]:
     """Return the operations on links of the caller."""
     return (
+        Operation(
+            "get", "/api/links", "pageLinks", "Links", "List one's own links by the page",
+            "Page 10,000 costs what the first one costs, and nothing is listed twice or skipped"
+            " while links are made. A page may hold fewer links than asked for and still have a"
+            " `cursor`: when few match, the search goes on with the next page.",
+            (Answer(200, "A page", schemas.LinkPage),),
+            (
+                errors.InvalidQuery, errors.MissingToken, errors.InvalidToken,
+                errors.DatabaseUnavailable,
+            ),
+            limit="RATE_LIMIT", bearer="required",
+            parameters=("search", "with-tag", "state", "sort", "limit", "cursor"),
+        ),
+        Operation(
+            "post", "/api/links/bulk", "createLinks", "Links", "Shorten many URLs",
+            "Up to 1,000 links, each as `createLink` takes it; one answer for each, in order. One"
+            " that is refused does not undo the others. A hundred links count as one request. Sent"
+            " again with the same `Idempotency-Key`, it makes no link twice, also when the first"
+            " attempt ended in the middle.",
+            (Answer(200, "An answer for each link", schemas.BulkAnswer),),
+            (
+                errors.InvalidJson, errors.MissingToken, errors.InvalidToken,
+                *REPEATING, errors.DatabaseUnavailable,
+            ),
+            body=schemas.BulkBody,
+            limit="RATE_LIMIT", bearer="required", parameters=("Idempotency-Key",),
+        ),
+        Operation(
+            "get", "/api/tags", "listTags", "Links", "List one's own tags",
+            "With the number of links, those deleted left out.",
+            (Answer(200, "The tags", schemas.TagList),),
+            (errors.MissingToken, errors.InvalidToken, errors.DatabaseUnavailable),
+            limit="RATE_LIMIT", bearer="required",
+        ),
+        Operation(
+            "patch", "/api/tags/{tag}", "renameTag", "Links", "Rename a tag",
+            "For all links that have it.",
+            (Answer(200, "The tag", schemas.TagBody),),
+            (
+                errors.InvalidJson, errors.InvalidLink, errors.MissingToken, errors.InvalidToken,
+                errors.TagNotFound, errors.TagExists, errors.DatabaseUnavailable,
+            ),
+            body=schemas.TagPatch, patch=True,
+            limit="RATE_LIMIT", bearer="required", parameters=("tag",),
+        ),
         Operation(
             "get", _AT, "getLink", "Links", "Show a link",
             "Of the caller's own, also one that is disabled, expired or deleted. The `ETag` stands"

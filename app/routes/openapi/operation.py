@@ -63,6 +63,12 @@ RESOLVING = (
     errors.DatabaseUnavailable,
 )
 """What looking up a link may refuse with."""
+REPEATING = (
+    errors.InvalidIdempotencyKey,
+    errors.IdempotencyKeyInUse,
+    errors.IdempotencyKeyReused,
+)
+"""What a request with an Idempotency-Key may be refused with."""
 CREATING = (
     errors.InvalidJson,
     errors.InvalidUrl,
@@ -76,5 +82,6 @@ CREATING = (
     errors.TargetTaken,
     errors.DatabaseUnavailable,
     errors.IdGenerationFailed,
+    *REPEATING,
 )
 """What creating a link may refuse with."""

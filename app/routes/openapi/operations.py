@@ -5,7 +5,7 @@ from __future__ import annotations
 from app.config import REDIRECT_STATUSES
 from app.model import errors
 from app.routes import schemas
-from app.routes.openapi.managed_operations import managed_links
+from app.routes.openapi.managed_operations import managed_links, pictures
 from app.routes.openapi.operation import (
     CREATING,
     HTML,
@@ -42,6 +42,7 @@ def _links() -> tuple[Operation, ...]:
             body=schemas.CreateBody,
             limit="RATE_LIMIT",
             bearer="optional",
+            parameters=("Idempotency-Key",),
         ),
         Operation(
             "get", "/api/{code}", "resolveLink", "Links", "Tell where a link leads",
@@ -196,6 +197,7 @@ def operations(redirect_status: int, *, permanent: bool) -> tuple[Operation, ...
         *managed_links(),
         *statistics(),
         *_redirects(redirect_status, permanent=permanent),
+        *pictures(),
         *_accounts(),
         *_operations(),
         *_site(),

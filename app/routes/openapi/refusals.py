@@ -14,8 +14,8 @@ from app.routes.openapi.operation import HTML, JSON, Operation
 
 ERROR = {"$ref": "#/components/schemas/ErrorBody"}
 _BODY_STATUSES = (413, 415)
-_SOMETIMES_LATER = (404,)
-_LATER = {errors.LinkNotStarted.code}
+_SOMETIMES_LATER = (404, 409)
+_LATER = {errors.LinkNotStarted.code, errors.IdempotencyKeyInUse.code}
 
 
 class Refusal(NamedTuple):

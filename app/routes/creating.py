@@ -1,0 +1,120 @@
+"""`POST /api/`, one link, and `POST /api/links/bulk`, many with one answer for each."""
+
+from __future__ import annotations
+
+import math
+import time
+from uuid import UUID
+
+import msgspec
+from flask import Blueprint, Request, Response, request
+
+from app.model.errors import DatabaseUnavailable, InvalidJson, ServiceError
+from app.repeating import Answer
+from app.routes.admission import Admission
+from app.routes.answers import json_bytes
+from app.routes.bodies import BodyReader
+from app.routes.creation import LinkCreation
+from app.routes.origins import Origins
+from app.routes.repeats import Repeats
+from app.routes.schemas import BulkAnswer, BulkLink, CreateBody, NewLink
+from app.storage.managed_links import Place
+
+MOST = 1_000
+LONGEST = 2 << 20
+"""Bytes of a body."""
+COUNTED_AS_ONE = 100
+"""Links of a bulk that the rate limit counts as one request."""
+DEADLINE = 20.0
+"""Seconds after which what is left is refused for now; below the lease of a key."""
+
+_decode = msgspec.json.Decoder(CreateBody).decode
+
+
+class _Links(msgspec.Struct, frozen=True):
+    """A bulk whose links are read one by one: one that makes no sense leaves the others."""
+
+    links: list[msgspec.Raw]
+
+
+def creating_blueprint(
+    creation: LinkCreation, repeats: Repeats, admission: Admission, origins: Origins
+) -> Blueprint:
+    """Return the routes that make links."""
+    blueprint = Blueprint("creating", __name__, url_prefix="/api")
+    bodies = BodyReader(CreateBody, InvalidJson, origins)
+    bulks = BodyReader(_Links, InvalidJson, origins)
+
+    @blueprint.post("/", strict_slashes=False)
+    def create() -> Response:
+        owner = admission.anybody(request)
+        body = bodies.read(request)
+
+        def make(number: int | None) -> Answer:
+            place = None if number is None else Place(number, 0)
+            made = creation.create(request, body, owner, place)
+            return 201 if isinstance(made, NewLink) else 200, json_bytes(made), True
+
+        return repeats.answer(request, owner, json_bytes(body), make)
+
+    @blueprint.post("/links/bulk")
+    def create_many() -> Response:
+        owner = admission.owner(request)
+        request.max_content_length = LONGEST
+        links = bulks.read(request).links
+        if not 1 <= len(links) <= MOST:
+            raise InvalidJson(f"links must be 1 to {MOST}")
+        for _ in range(math.ceil(len(links) / COUNTED_AS_ONE) - 1):
+            admission.limits.general(request.remote_addr)
+
+        def make(number: int | None) -> Answer:
+            made, settled = _create_all(creation, request, links, owner, number)
+            return 200, json_bytes(BulkAnswer(made)), settled
+
+        return repeats.answer(request, owner, b"bulk" + json_bytes(links), make)
+
+    return blueprint
+
+
+def _create_all(
+    creation: LinkCreation,
+    request: Request,
+    links: list[msgspec.Raw],
+    owner: UUID,
+    number: int | None,
+) -> tuple[list[BulkLink], bool]:
+    """Make one link after the other; tell whether no answer is only for now."""
+    ends = time.monotonic() + DEADLINE
+    answers: list[BulkLink] = []
+    settled = True
+    for at, link in enumerate(links):
+        place = None if number is None else Place(number, at)
+        try:
+            if time.monotonic() > ends:
+                raise DatabaseUnavailable("the request took too long")
+            made = creation.create(request, _read(link), owner, place)
+        except ServiceError as error:
+            settled = settled and error.status < 500
+            answers.append(
+                BulkLink(
+                    error.status,
+                    error=error.explained,
+                    code=error.code,
+                    details=error.details,
+                )
+            )
+        else:
+            status = 201 if isinstance(made, NewLink) else 200
+            answers.append(BulkLink(status, made.short_code, made.link))
+    return answers, settled
+
+
+def _read(link: msgspec.Raw) -> CreateBody:
+    try:
+        return _decode(link)
+    except msgspec.ValidationError as error:
+        raise InvalidJson(str(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise InvalidJson("the link is not JSON in UTF-8") from None
+    except RecursionError:
+        raise InvalidJson("the link is nested too deeply") from None
