@@ -185,7 +185,7 @@ def patched(seen: ManagedLink, patch: Mapping[str, Any], moment: datetime) -> Gi
     document = _document(seen)
     for name, value in patch.items():
         if name in document:
-            document[name] = _merged(document[name], value)
+            document[name] = merge_patch(document[name], value)
         elif name == "code" and value != seen.code:
             raise InvalidLink("the code of a link cannot be changed")
         elif name == "state" and value != state_of(seen.terms, moment):
@@ -213,7 +213,7 @@ def _document(seen: ManagedLink) -> dict[str, Any]:
     }
 
 
-def _merged(target: Any, patch: Any) -> Any:
+def merge_patch(target: Any, patch: Any) -> Any:
     """Return RFC 7396's MergePatch(Target, Patch)."""
     if not isinstance(patch, dict):
         return patch
@@ -222,7 +222,7 @@ def _merged(target: Any, patch: Any) -> Any:
         if value is None:
             merged.pop(name, None)
         else:
-            merged[name] = _merged(merged.get(name), value)
+            merged[name] = merge_patch(merged.get(name), value)
     return merged
 
 

@@ -1,5 +1,6 @@
 """Many callers at once, over two instances with two workers each."""
 
+import threading
 import uuid
 from collections import Counter
 from collections.abc import Iterator
@@ -109,3 +110,41 @@ def test_changes_that_give_and_take_the_same_tags_never_wait_in_a_circle(
     assert set(race(48, 8, swap)) <= {200, 409}
     found = requests.get(f"{services[0].url}/api/tags", headers=bearer, timeout=WAIT).json()
     assert sum(tag["links"] for tag in found["tags"]) == 8
+
+
+@pytest.mark.parametrize("sort", ["-created_at", "created_at", "code", "-visits"])
+def test_pages_hold_each_link_once_while_others_are_made_and_deleted(
+    services: list[Service], sort: str
+) -> None:
+    bearer = sign_up(services[0], str(uuid.uuid4()))
+    here, there = services
+    stay, go = (
+        [create(here, bearer, url="https://e.com/", title="x") for _ in range(25)] for _ in "ab"
+    )
+    stop = threading.Event()
+    made: list[str] = []
+
+    def disturb() -> None:
+        for code in go:
+            if stop.is_set():
+                return
+            made.append(create(there, bearer, url="https://e.com/", title="x"))
+            path = f"{there.url}/api/links/{code}"
+            requests.delete(path, headers=bearer, timeout=WAIT)
+
+    thread = threading.Thread(target=disturb)
+    thread.start()
+    listed: list[str] = []
+    query = {"sort": sort, "limit": "2"}
+    while True:
+        url = f"{here.url}/api/links"
+        page = requests.get(url, params=query, headers=bearer, timeout=WAIT).json()
+        listed += [link["code"] for link in page["links"]]
+        if page["cursor"] is None:
+            break
+        query["cursor"] = page["cursor"]
+    stop.set()
+    thread.join(WAIT)
+
+    assert len(listed) == len(set(listed))
+    assert set(stay) <= set(listed) <= {*stay, *go, *made}
