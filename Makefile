@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock run observe trace doctor test check audit format migrate bench bench-load growth clean collector
+.PHONY: help install lock run observe pictures trace doctor test check audit format migrate bench bench-load growth clean collector
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ run: install ## Run the service with embedded PostgreSQL and Valkey on 127.0.0.1
 
 observe: install collector ## make run with Collector, Prometheus and a place for lines and spans; no Docker
 	@$(BIN)/python -m local.observability
+
+pictures: install ## Take README's pictures of /console (needs Chromium)
+	@$(BIN)/python -m local.pictures
 
 trace: install ## Make one request of a running make observe; show its log line, trace and metric
 	@$(BIN)/python -m local.observability.trace

@@ -15,6 +15,7 @@ RESERVED = frozenset(
         "api",
         "apple-touch-icon-precomposed.png",
         "apple-touch-icon.png",
+        "console",
         "docs",
         "favicon.ico",
         "health",
@@ -32,7 +33,7 @@ RESERVED = frozenset(
     }
 )
 """Every path segment under `/` or `/api/` that the service itself answers."""
-KEPT_FREE = frozenset({"account", "admin", "console", "export", "import", "keys"})
+KEPT_FREE = frozenset({"account", "admin", "export", "import", "keys"})
 """What the service may answer one day: no new alias may stand in its way."""
 SHORTEST_ALIAS, LONGEST_ALIAS = 3, 64
 

@@ -120,6 +120,8 @@ class Settings:
     geoip_database: str | None
     """A file in MaxMind's format that tells the country of an address."""
     visits: VisitPolicy
+    console: bool
+    """Whether there is a page to work with at `/console`."""
     shutdown_delay: int
     """Seconds for which an instance told to stop goes on accepting: its balancer may not know."""
 
@@ -168,6 +170,7 @@ class Settings:
                 "GEOIP_DATABASE", _geoip_database, None, "a readable file in MaxMind's format"
             ),
             visits=visit_policy(environment),
+            console=environment.boolean("CONSOLE_ENABLED", default=True),
             shutdown_delay=environment.integer("SHUTDOWN_DELAY", 0 if env == LOCAL else 10, 0, 20),
         )
         _check_root(environment, settings)

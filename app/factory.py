@@ -28,6 +28,7 @@ from app.routes import bodies
 from app.routes.accounts import accounts_blueprint
 from app.routes.admission import Admission
 from app.routes.client_addresses import ClientAddresses
+from app.routes.console import console_blueprint
 from app.routes.cors import Cors, answer_preflights
 from app.routes.creating import creating_blueprint
 from app.routes.creation import LinkCreation
@@ -119,6 +120,7 @@ def create_app(settings: Settings) -> Flask:
         links_blueprint(links, admission, answers),
         accounts_blueprint(accounts, limits, origins),
         openapi_blueprint(limits, redirect_status=settings.redirect_status),
+        console_blueprint(limits, enabled=settings.console),
         site_blueprint(limits, root=settings.root_redirect_url),
         previews_blueprint(links, admission, link_answers),
         redirects_blueprint(links, limits, answers),

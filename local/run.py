@@ -52,7 +52,8 @@ class Run:
     def __call__(self) -> int:
         """Run until a signal or the service's own end; return the exit status."""
         self._stack.enter_context(self._on_signals())
-        port = self._check_settings().port
+        settings = self._check_settings()
+        port, self._console = settings.port, settings.console
         self.url = f"http://{LOOPBACK}:{port}"
         self._stack.enter_context(self.folder.locked(self.url))
         secrets = self.folder.secrets()
@@ -182,7 +183,10 @@ class Run:
         body = """-H 'Content-Type: application/json' -d '{"url":"https://example.com/"}'"""
         title = f"The shortener answers on {self.url} (Ctrl-C ends it)"
         curl = f"Try         curl -s {self.url}/api/ {body}"
-        _say("\n".join(["", title, *(f"  {line}" for line in [*self.lines, curl]), ""]))
+        lines = [*self.lines, curl]
+        if self._console:
+            lines.append(f"Console     {self.url}/console")
+        _say("\n".join(["", title, *(f"  {line}" for line in lines), ""]))
 
     @contextmanager
     def _on_signals(self) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""Chromium on pages of other origins than the service's."""
+"""Chromium: on pages of other origins than the service's, and on its own page at /console."""
 
 import shutil
 import threading
@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from tests.browser.console import Console, Reader, Somebody, browse, sign_up
 from tests.harness.servers import Database, Valkey
 from tests.harness.service import Service
 
@@ -127,3 +128,56 @@ def open_page(chromium: BrowserContext, api: Service) -> Iterator[OpenPage]:
 def script(open_page: OpenPage, our_origin: str) -> Script:
     """Open the page from the allowed origin."""
     return open_page(our_origin)
+
+
+OpenConsole = Callable[..., Console]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Run Chromium for contexts of several readers."""
+    if CHROMIUM is None:
+        pytest.skip("Chromium is not installed (Debian: apt-get install chromium)")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def own_service(
+    browser: Browser,  # first: without it nothing need start
+    module_database: Database,
+    shared_valkey: Valkey,
+) -> Iterator[Service]:
+    """Run the service whose own page is looked at."""
+    with Service({**module_database.environment, **shared_valkey.environment()}) as service:
+        yield service
+
+
+@pytest.fixture
+def open_console(browser: Browser, own_service: Service) -> Iterator[OpenConsole]:
+    """Open the page: open_console(reader); at the end no script may have failed anywhere."""
+    opened: list[Console] = []
+    contexts: list[BrowserContext] = []
+
+    def start(reader: Reader | None = None, context: BrowserContext | None = None) -> Console:
+        reader = reader or Reader()
+        if context is None:
+            context = browse(browser, reader)
+            contexts.append(context)
+        console = Console(context.new_page(), own_service, reader)
+        opened.append(console)
+        return console
+
+    yield start
+    faults = [fault for console in opened for fault in console.faults]
+    for context in contexts:
+        context.close()
+    assert faults == []
+
+
+@pytest.fixture
+def somebody(own_service: Service) -> Somebody:
+    """Make an account that no other test uses."""
+    return sign_up(own_service)

@@ -163,6 +163,20 @@ _PARAMETERS = {
         "schema": {"type": "string"},
         "example": '"7"',
     },
+    "version": {
+        "name": "version",
+        "in": "path",
+        "required": True,
+        "description": "Which the page names; any other gets what there is, not to be kept",
+        "schema": {"type": "string"},
+    },
+    "name": {
+        "name": "name",
+        "in": "path",
+        "required": True,
+        "description": "Of a file",
+        "schema": {"type": "string"},
+    },
     **STATISTICS_PARAMETERS,
     "X-Request-ID": {
         "name": "X-Request-ID",
