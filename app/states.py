@@ -14,12 +14,13 @@ from app.model.managed_links import Condition, Device, State, Terms
 QR_PARAMETER = "qr"
 """What the picture of a QR code adds to the query; never forwarded."""
 
-_GONE = {
+GONE = {
     State.EXPIRED: "the link has expired",
     State.EXHAUSTED: "the link has taken all the visits it was made for",
     State.DISABLED: "the link is disabled",
     State.DELETED: "the link was deleted",
 }
+"""What is told of links that are gone, by their state."""
 BLOCKED = "the link leads to a host that is blocked"
 
 
@@ -100,8 +101,8 @@ def check_active(terms: Terms, moment: datetime) -> None:
     if state is State.SCHEDULED and terms.starts_at is not None:
         wait = math.ceil((terms.starts_at - moment).total_seconds())
         raise LinkNotStarted(retry_after=max(1, wait))
-    if state in _GONE:
-        raise LinkGone(_GONE[state])
+    if state in GONE:
+        raise LinkGone(GONE[state])
 
 
 def with_query(target: str, query: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import logging
 
 from flask import Flask, Response, request
@@ -11,7 +10,7 @@ from werkzeug.exceptions import HTTPException
 from app import metrics
 from app.model.errors import InvalidToken, MissingToken, RateLimitExceeded, ServiceError
 from app.routes.answers import json_answer
-from app.routes.pages import page, prefers_html
+from app.routes.pages import error_page, prefers_html
 from app.routes.schemas import ErrorBody
 
 log = logging.getLogger(__name__)
@@ -25,8 +24,7 @@ HTTP_CODES = {
 }
 """By status: code and message of what Werkzeug refuses."""
 
-_CONTENT = "<p>{details}</p><p><small>{status} {code} · {request_id}</small></p>"
-PAGE_ENDPOINTS = frozenset({"redirects.follow", "previews.show"})
+PAGE_ENDPOINTS = frozenset({"redirects.follow", "previews.show", "site.front"})
 """What people open in a browser: they get errors as a page."""
 LOGGED = "telemetry.fields"
 """Where a WSGI environment holds what the line "Request completed" says beside the usual."""
@@ -49,7 +47,7 @@ def _service_error(error: ServiceError) -> Response:
     body = ErrorBody(
         error.explained, error.code, error.details, error.retry_after if limited else None
     )
-    answer = _answer(body, error.status, title=error.message)
+    answer = _answer(body, error.status, error.retry_after)
     if error.status == 401:
         answer.headers["WWW-Authenticate"] = "Bearer"
     if error.retry_after is not None:
@@ -77,13 +75,7 @@ def _unexpected_error(error: Exception) -> Response:
     return _answer(ErrorBody("Internal server error", "INTERNAL_ERROR"), 500)
 
 
-def _answer(body: ErrorBody, status: int, title: str | None = None) -> Response:
+def _answer(body: ErrorBody, status: int, retry_after: int | None = None) -> Response:
     if request.endpoint not in PAGE_ENDPOINTS or not prefers_html(request):
         return json_answer(body, status)
-    content = _CONTENT.format(
-        details=html.escape(body.details or ""),
-        status=status,
-        code=body.code,
-        request_id=html.escape(request.environ.get("HTTP_X_REQUEST_ID", "")),
-    )
-    return page(html.escape(title or body.error), content, status)
+    return error_page(request, status, body.code, details=body.details, retry_after=retry_after)

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from flask import Blueprint, Response, request
+from markupsafe import Markup
 
 from app.model.errors import NotFound
 from app.routes.answers import Prepared, PreparedResponse, json_answer
-from app.routes.pages import page, prefers_html
+from app.routes.pages import language_of, page, prefers_html
 from app.routes.schemas import ErrorBody
 from app.storage.rate_limits import RateLimits
 
 ICONS = ("favicon.ico", "apple-touch-icon.png", "apple-touch-icon-precomposed.png")
 """Browsers ask for these unasked, once for each page they show."""
 _ROBOTS = "User-agent: *\nDisallow: /api/\n"
-_TITLE = "A URL shortener"
 _ABOUT = (
     "Short links live here: this address and six letters or digits lead to a longer one.",
     "If you were given a short link, it is not complete: ask whoever sent it.",
 )
 _TEXT = "\n".join((*_ABOUT, "For programs: /api/docs", ""))
-_PAGE = "".join(f"<p>{line}</p>" for line in (*_ABOUT, '<a href="/api/docs">For programs</a>'))
+_DOCS = Markup('<a href="/api/docs">/api/docs</a>')
 _KEPT = "public, max-age=86400"
 
 
@@ -34,7 +34,7 @@ def site_blueprint(limits: RateLimits, *, root: str | None) -> Blueprint:
             headers = [("Content-Length", "0"), ("Location", root)]
             return PreparedResponse(Prepared(302, headers, b""))
         if prefers_html(request):
-            return page(_TITLE, _PAGE, indexed=True)
+            return page("front", language_of(request.environ), docs=_DOCS)
         return Response(_TEXT, mimetype="text/plain", headers={"Vary": "Accept"})
 
     @blueprint.get("/robots.txt")

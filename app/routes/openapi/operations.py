@@ -101,7 +101,10 @@ def _redirects(status: int, *, permanent: bool) -> tuple[Operation, ...]:
         )
         for each in (status, *sorted(REDIRECT_STATUSES - {status}))
     )
-    described = "A browser (`Accept` preferring `text/html`) gets errors as a small page."
+    described = (
+        "A browser (`Accept` preferring `text/html`) gets errors as a small page, in English or"
+        " Portuguese (`Accept-Language`)."
+    )
     return tuple(
         Operation(
             method, "/{code}", name, "Redirects", summary, described, answers,
@@ -167,12 +170,13 @@ def _site() -> tuple[Operation, ...]:
     return (
         Operation(
             "get", "/", "front", "Site", "The front page",
-            "Redirects where `ROOT_REDIRECT_URL` says so; else a browser gets a short page.",
+            "Redirects where `ROOT_REDIRECT_URL` says so; else a browser gets a short page, in"
+            " English or Portuguese.",
             (
                 Answer(200, "What this is", media_type=TEXT, page=True),
                 Answer(302, "The way to the site", media_type="", headers=("Location",)),
             ),
-            limit="RATE_LIMIT_RESOLVE",
+            limit="RATE_LIMIT_RESOLVE", pages=True,
         ),
         Operation(
             "get", "/robots.txt", "robots", "Site", "What robots may ask for",
