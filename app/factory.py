@@ -119,7 +119,9 @@ def create_app(settings: Settings) -> Flask:
         statistics_blueprint(Statistician(StatisticsTable(database)), admission),
         links_blueprint(links, admission, answers),
         accounts_blueprint(accounts, limits, origins),
-        openapi_blueprint(limits, redirect_status=settings.redirect_status),
+        openapi_blueprint(
+            limits, redirect_status=settings.redirect_status, base=settings.public_base_url
+        ),
         console_blueprint(limits, enabled=settings.console),
         site_blueprint(limits, root=settings.root_redirect_url),
         previews_blueprint(links, admission, link_answers),

@@ -12,10 +12,12 @@ from app.codes import LONGEST_ALIAS, SHORTEST_ALIAS
 from app.config import PERMANENT_REDIRECTS
 from app.fields import LONGEST_TAG
 from app.listing import LONGEST_PAGE, LONGEST_SEARCH, SORTS, USUAL_PAGE
+from app.model.errors import ServiceError
 from app.model.managed_links import State
 from app.qr_codes import Look
 from app.routes import schemas
-from app.routes.openapi.headers import HEADERS, references
+from app.routes.openapi.examples import add_examples
+from app.routes.openapi.headers import HEADERS, page_references, references
 from app.routes.openapi.operation import HTML, JSON, MERGE_PATCH, Answer, Operation
 from app.routes.openapi.operations import operations
 from app.routes.openapi.refusals import METHOD_NOT_ALLOWED, NOT_FOUND, Responses, refusals
@@ -204,7 +206,7 @@ def document(redirect_status: int = 302) -> dict[str, Any]:
     _, components = msgspec.json.schema_components(
         _STRUCTS, ref_template="#/components/schemas/{name}"
     )
-    return {
+    described = {
         "openapi": "3.1.0",
         "info": {
             "title": "Fonsecaaso shortener",
@@ -224,6 +226,8 @@ def document(redirect_status: int = 302) -> dict[str, Any]:
             "securitySchemes": {"bearer": _BEARER},
         },
     }
+    add_examples(described)
+    return described
 
 
 def _described(operation: Operation, responses: Responses) -> dict[str, Any]:
@@ -242,6 +246,7 @@ def _described(operation: Operation, responses: Responses) -> dict[str, Any]:
             for name in (*operation.parameters, "X-Request-ID")
         ],
         "responses": dict(sorted(found.items())),
+        "x-usual-status": _usual_status(operation),
         "security": _security(operation),
     }
     if operation.body:
@@ -250,6 +255,12 @@ def _described(operation: Operation, responses: Responses) -> dict[str, Any]:
         content = {media_type: {"schema": schema} for media_type in types}
         described["requestBody"] = {"required": True, "content": content}
     return described
+
+
+def _usual_status(operation: Operation) -> str:
+    """Return the status that an example has: the first in the tables."""
+    first: Answer | type[ServiceError] = (*operation.answers, *operation.refusals)[0]
+    return str(first.status)
 
 
 def _answer(answer: Answer, refused: dict[str, Any] | None) -> dict[str, Any]:
@@ -267,6 +278,7 @@ def _answer(answer: Answer, refused: dict[str, Any] | None) -> dict[str, Any]:
         kind = "object" if answer.media_type == JSON else "string"
         described["content"] = {answer.media_type: {"schema": {"type": kind}}}
         if answer.page:
+            described["headers"] |= page_references()
             described["content"][HTML] = {"schema": {"type": "string"}}
     return described
 

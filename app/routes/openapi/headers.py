@@ -32,6 +32,8 @@ HEADERS: dict[str, dict[str, Any]] = {
     "Cache-Hit": _header("Whether a cache knew the link", required=True, enum=["true", "false"]),
     "Location": _header("The target, percent-encoded", required=True, format="uri-reference"),
     "Referrer-Policy": _header("What the next site learns of this one", required=True),
+    "Content-Language": _header("The language of a page", enum=["en", "pt-BR"]),
+    "Referrer-Policy-Of-Pages": _header("`Referrer-Policy` of a page", const="no-referrer"),
     "Content-Disposition": _header("The name of the file to keep", required=True),
     "ETag": _header("For If-None-Match", required=True),
     "Retry-After": _header(
@@ -63,4 +65,12 @@ def references(*names: str) -> dict[str, dict[str, str]]:
     """Return the headers of an answer: those of every answer and `names`."""
     return {
         name: {"$ref": f"#/components/headers/{name}"} for name in dict.fromkeys(EVERYWHERE + names)
+    }
+
+
+def page_references() -> dict[str, dict[str, str]]:
+    """Return the headers that an answer has where it is a page."""
+    return {
+        "Content-Language": {"$ref": "#/components/headers/Content-Language"},
+        "Referrer-Policy": {"$ref": "#/components/headers/Referrer-Policy-Of-Pages"},
     }

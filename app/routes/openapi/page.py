@@ -9,11 +9,13 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup, escape
 
+from app.routes.openapi import requests
 from app.routes.openapi.headers import EVERYWHERE
+from app.routes.pages import stylesheet
 
 _FOLDER = files("app.routes.openapi")
 _CODE = re.compile("`([^`]+)`")
-STYLE = _FOLDER.joinpath("page.css").read_text()
+STYLE = stylesheet("look.css", "openapi/page.css")
 _METHODS = ("get", "head", "post", "put", "patch", "delete")
 _TOKENS = {1: "Needs a Bearer token.", 2: "Takes a Bearer token, and works without."}
 
@@ -24,17 +26,22 @@ def page(document: dict[str, Any]) -> str:
     environment.filters["marked"] = _marked
     template = environment.from_string(_FOLDER.joinpath("page.html").read_text())
     components = document["components"]
+    operations = [
+        _operation(document, path, method)
+        for path, item in document["paths"].items()
+        for method in _METHODS
+        if method in item
+    ]
     return template.render(
         style=Markup(STYLE),  # noqa: S704  # a file of ours; quotes must stay quotes
         openapi=document["openapi"],
         info=document["info"],
-        tags=document["tags"],
-        operations=[
-            _operation(document, path, method)
-            for path, item in document["paths"].items()
-            for method in _METHODS
-            if method in item
+        tags=[
+            {**tag, "operations": [each for each in operations if each["tags"][0] == tag["name"]]}
+            for tag in document["tags"]
         ],
+        login=requests.login(document),
+        error=requests.error(),
         schemas=[(name, _schema(each)) for name, each in components["schemas"].items()],
         headers=components["headers"].items(),
     )
@@ -53,6 +60,13 @@ def _operation(document: dict[str, Any], path: str, method: str) -> dict[str, An
         "method": method,
         "token": _TOKENS.get(len(described["security"])),
         "body": body and _name(body["content"]["application/json"]["schema"]),
+        "request": requests.command(document, path, method),
+        "answer": requests.answer(document, path, method),
+        "parameters": [
+            _parameter(document["components"]["parameters"][_name(each)])
+            for each in described["parameters"]
+            if _name(each) not in EVERYWHERE
+        ],
         "answers": [
             _response(status, _resolved(document, each))
             for status, each in described["responses"].items()
@@ -74,6 +88,17 @@ def _response(status: str, described: dict[str, Any]) -> dict[str, Any]:
         "description": described["description"],
         "schema": _name(schema["allOf"][0] if "allOf" in schema else schema),
         "headers": [name for name in described["headers"] if name not in EVERYWHERE],
+    }
+
+
+def _parameter(described: dict[str, Any]) -> dict[str, Any]:
+    schema = described["schema"]
+    allowed = [f"“{value}”" for value in schema.get("enum", ())]
+    return {
+        **described,
+        "required": described.get("required", False),
+        "allowed": " or ".join(allowed),
+        "usual": schema.get("default"),
     }
 
 

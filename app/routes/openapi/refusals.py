@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from app.model import errors
 from app.routes.errors import HTTP_CODES
-from app.routes.openapi.headers import references
+from app.routes.openapi.headers import page_references, references
 from app.routes.openapi.operation import HTML, JSON, Operation
 
 ERROR = {"$ref": "#/components/schemas/ErrorBody"}
@@ -92,6 +92,8 @@ def _response(status: int, those: list[Refusal], *, pages: bool, empty: bool) ->
     }
     if status in _SOMETIMES_LATER and _LATER.intersection(codes):
         response["headers"]["Retry-After"] = {"$ref": "#/components/headers/Retry-After-Known"}
+    if pages:
+        response["headers"] |= page_references()
     if empty:
         return response
     schema = {"allOf": [ERROR, {"properties": {"code": {"enum": codes}}}]}
