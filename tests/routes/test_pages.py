@@ -20,6 +20,7 @@ from app.routes.openapi.operation import RESOLVING
 from app.routes.pages.error_pages import error_page
 from app.routes.pages.languages import LANGUAGES, Language
 from app.states import BLOCKED, GONE
+from tests.harness.servers import Database
 from tests.routes.conftest import MakeClient
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
@@ -156,7 +157,7 @@ def test_languages_have_the_same_pages_with_the_same_marks() -> None:
         }
 
     assert marks(PT) == marks(EN)
-    assert set(EN.texts) == {*REFUSALS, "fault", "bad_request", "front"}
+    assert set(EN.texts) == {*REFUSALS, "fault", "bad_request", "front", "preview"}
 
 
 def test_no_sentence_was_left_untranslated() -> None:
@@ -320,3 +321,59 @@ def test_moments_are_told_as_people_write_them() -> None:
 
     assert EN.moment(moment) == "9 March 2026 at 07:05 UTC"
     assert PT.moment(moment) == "9 de março de 2026, às 07:05 UTC"
+
+
+TARGETS = (
+    'https://e.com/"><script>alert(1)</script>',
+    "https://e.com/'onmouseover='alert(1)",
+    "https://e.com/$content${request_id}{{7777*7777}}",
+    "https://e.com/\u202egnp.exe",
+    "https://xn--80ak6aa92e.com/",
+    "javascript:alert(1)//.com",
+    "data:text/html,<script>alert(1)</script>",
+)
+
+
+@pytest.mark.parametrize("stored", TARGETS, ids=range(len(TARGETS)))
+def test_a_preview_shows_what_is_stored_and_nothing_of_it_is_obeyed(
+    client: FlaskClient, module_database: Database, stored: str
+) -> None:
+    code = f"prev{TARGETS.index(stored):02}"
+    with module_database.connect() as connection:
+        row = "INSERT INTO urls (id, original_url, title) VALUES (%s, %s, %s)"
+        connection.execute(row, [code, stored, f"</q><script>{stored}"])
+
+    text = client.get(f"/{code}+", headers={"Accept": BROWSER}).get_data(as_text=True)
+
+    page = _Page(text)
+    tags = {tag for tag, _ in page.elements}
+    address = page.attribute("a", "href") or ""
+    assert stored in "".join(page.texts["code"])
+    assert "script" not in tags
+    assert address.startswith(("https://", "http://"))
+    assert address.isascii()
+    assert "60481729" not in text
+    assert not [name for _, attributes in page.elements for name in attributes if name[:2] == "on"]
+    assert page.attribute("a", "rel") == "noopener noreferrer nofollow"
+
+
+@pytest.mark.parametrize("language", LANGUAGES.values(), ids=LANGUAGES)
+def test_a_preview_speaks_the_visitors_language(
+    client: FlaskClient, code: str, target: str, language: Language
+) -> None:
+    answer = client.get(f"/{code}+", headers={"Accept-Language": language.tag})
+
+    page = _Page(answer.get_data(as_text=True))
+    assert page.texts["h1"] == [language.texts["preview"].title]
+    assert page.texts["strong"] == ["e.com"]
+    assert page.texts["a"] == [language.labels["go"]]
+    assert page.texts["time"] == [language.date(datetime.now(UTC))]
+    assert page.attribute("html", "lang") == answer.headers["Content-Language"] == language.tag
+    assert answer.headers["Vary"].startswith("Accept-Language, Accept")
+
+
+def test_a_preview_of_nothing_is_the_page_of_that(client: FlaskClient) -> None:
+    answer = client.get("/zzzzzz+", headers={"Accept": BROWSER, "Accept-Language": "pt"})
+
+    assert answer.status_code == 404
+    assert _Page(answer.get_data(as_text=True)).texts["h1"] == [PT.texts["not_found"].title]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from importlib.resources import files
 from string import Template
 
+import jinja2
 from flask import Request, Response
-from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup, escape
 
 from app.routes.pages.languages import LANGUAGES, Language
@@ -38,15 +38,20 @@ _INDEXED = frozenset({"front"})
 _NOTHING = Markup()
 
 
-def _rendered() -> dict[tuple[str, str], Template]:
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+def template(name: str) -> jinja2.Template:
+    """Return a file of this folder, compiled; what it is given is escaped."""
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    file = files("app.routes.pages").joinpath("page.html")
-    template = environment.from_string(file.read_text(encoding="utf-8"))
+    file = files("app.routes.pages").joinpath(name)
+    return environment.from_string(file.read_text(encoding="utf-8"))
+
+
+def _rendered() -> dict[tuple[str, str], Template]:
+    layout = template("page.html")
     return {
         (language.tag, kind): Template(
-            template.render(
+            layout.render(
                 language=language,
                 text=text,
                 parts=[
