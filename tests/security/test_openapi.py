@@ -99,6 +99,14 @@ def test_it_describes_every_route_and_no_other(app: Flask) -> None:
     assert described - {("/{code}", "head")} == routed
 
 
+def test_every_part_of_a_path_that_changes_is_described() -> None:
+    for path, _, operation in operations():
+        found = [resolved(each) for each in operation["parameters"]]
+        assert {each["name"] for each in found if each["in"] == "path"} == set(
+            re.findall(r"{(\w+)}", path)
+        )
+
+
 def test_it_has_every_error_there_is() -> None:
     described = {
         code

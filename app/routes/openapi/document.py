@@ -132,7 +132,7 @@ _PARAMETERS = {
             "pattern": f"^[a-zA-Z0-9_-]{{{SHORTEST_ALIAS},{LONGEST_ALIAS}}}$",
         },
     },
-    "tag": {
+    "named-tag": {
         "name": "tag",
         "in": "path",
         "required": True,
@@ -259,8 +259,8 @@ def _described(operation: Operation, responses: Responses) -> dict[str, Any]:
 
 def _usual_status(operation: Operation) -> str:
     """Return the status that an example has: the first in the tables."""
-    first: Answer | type[ServiceError] = (*operation.answers, *operation.refusals)[0]
-    return str(first.status)
+    answers: tuple[Answer | type[ServiceError], ...] = (*operation.answers, *operation.refusals)
+    return str(answers[0].status)
 
 
 def _answer(answer: Answer, refused: dict[str, Any] | None) -> dict[str, Any]:

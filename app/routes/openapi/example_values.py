@@ -53,7 +53,7 @@ VALUES: Mapping[str, Any] = {
     "cursor": None,
     "next_after": None,
     "OwnedLink.id": CODE,
-    "TagBody.name": "autumn",
+    "TagBody.name": "winter",
     "TagBody.links": 14,
     "TagPatch.name": "winter",
     "Liveness.status": "ok",
@@ -108,12 +108,13 @@ HEADERS: Mapping[str, str] = {
     "Location": _TARGET,
     "Cache-Hit": "true",
     "ETag": '"3"',
-    "Content-Disposition": 'attachment; filename="statistics.csv"',
 }
 """By name: what a header of an answer may hold."""
 PARAMETERS: Mapping[str, str] = {
     "code": CODE,
     "tag": "autumn",
+    "version": "1",
+    "name": "main.js",
     "from": "2026-11-27",
     "to": "2026-11-27",
 }

@@ -94,7 +94,7 @@ def managed_links() -> tuple[Operation, ...]:
                 errors.TagNotFound, errors.TagExists, errors.DatabaseUnavailable,
             ),
             body=schemas.TagPatch, patch=True,
-            limit="RATE_LIMIT", bearer="required", parameters=("tag",),
+            limit="RATE_LIMIT", bearer="required", parameters=("named-tag",),
         ),
         Operation(
             "get", _AT, "getLink", "Links", "Show a link",

@@ -24,6 +24,7 @@ def page(document: dict[str, Any]) -> str:
     """Return the page."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     environment.filters["marked"] = _marked
+    environment.filters["parted"] = _parted
     template = environment.from_string(_FOLDER.joinpath("page.html").read_text())
     components = document["components"]
     operations = [
@@ -49,6 +50,11 @@ def page(document: dict[str, Any]) -> str:
 
 def _marked(text: str) -> Markup:
     return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704  # escaped before
+
+
+def _parted(name: str) -> Markup:
+    """Let a long name be broken where a word of it ends."""
+    return Markup(str(escape(name)).replace("_", "_<wbr>"))  # noqa: S704  # escaped before
 
 
 def _operation(document: dict[str, Any], path: str, method: str) -> dict[str, Any]:

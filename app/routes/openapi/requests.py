@@ -48,7 +48,8 @@ def answer(document: Mapping[str, Any], path: str, method: str) -> str:
         if name in HEADERS and name not in EVERYWHERE
     ]
     for media_type, content in answered.get("content", {}).items():
-        lines.append(f"Content-Type: {media_type}")
+        if "*" not in media_type:
+            lines.append(f"Content-Type: {media_type}")
         if "example" in content or "examples" in content:
             lines += ["", _body(media_type, content)]
         break
