@@ -17,7 +17,7 @@ import requests
 from flask.testing import FlaskClient
 
 from app.routes.openapi import document
-from app.routes.openapi.example_values import CODE, EMAIL, PASSWORD, VALUES
+from app.routes.openapi.example_values import CODE, EMAIL, ID, PASSWORD, VALUES
 from app.routes.openapi.requests import BASE
 from tests.harness.servers import Database, Valkey
 from tests.harness.service import Service
@@ -33,6 +33,12 @@ OPERATIONS = {
     for item in DOCUMENT["paths"].values()
     for operation in item.values()
 }
+FILE = b'{"code": "brought", "url": "https://example.org/brought"}\n'
+MADE: dict[str, tuple[dict[str, Any], str]] = {
+    "/api/keys": ({"name": "of a test", "scopes": ["links:read"]}, "key"),
+    "/api/imports": ({"format": "jsonl", "size": len(FILE)}, "import"),
+}
+"""By collection: what has an id that a request may be about."""
 _numbers = itertools.count(1)
 
 
@@ -83,7 +89,8 @@ class Reader:
 
     def send(self, command: str) -> requests.Response:
         """Do what curl would do."""
-        for shown, own in ((CODE, self.code), (EMAIL, self.email), ("$TOKEN", self.token)):
+        mine = {CODE: self.code, EMAIL: self.email, "$TOKEN": self.token, ID: self._own(command)}
+        for shown, own in mine.items():
             command = command.replace(shown, own)
         program, *words = shlex.split(command.replace("\\\n", " "))
         assert program == "curl"
@@ -99,6 +106,9 @@ class Reader:
                     headers[name] = value
                 case "-d":
                     data = words.pop(0).encode()
+                case "--data-binary":
+                    words.pop(0)
+                    data = FILE
                 case "-o":
                     words.pop(0)
                 case "-i":
@@ -106,10 +116,22 @@ class Reader:
                 case address:
                     assert not url
                     url = address
+        assert not [value for value in headers.values() if not value], "a header without a value"
         method = method or ("GET" if data is None else "POST")
         return self.service.client.request(
             method, url, headers=headers, data=data, allow_redirects=False, timeout=20
         )
+
+    def _own(self, command: str) -> str:
+        """Make whatever else of the reader's a request is about, and return its id."""
+        for collection, (body, name) in MADE.items():
+            if f"{self.service.url}{collection}/" in command:
+                bearer = {"Authorization": f"Bearer {self.token}"}
+                address = f"{self.service.url}{collection}"
+                made = self.service.client.post(address, json=body, headers=bearer).json()
+                found: str = made[name]["id"]
+                return found
+        return ID
 
 
 @pytest.fixture

@@ -9,6 +9,8 @@ CODE = "aB3xY9"
 """The link of all examples: whoever reads them puts a code of their own in its place."""
 EMAIL, PASSWORD = "ana@example.org", "correct horse battery"
 """The account of all examples."""
+ID = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
+"""Whatever has a UUID."""
 _TARGET = "https://example.org/autumn/offers?page=2"
 _PREFIX = "fon_q3T9"
 _DAY = "2026-11-27T00:00:00-03:00"
@@ -113,9 +115,12 @@ HEADERS: Mapping[str, str] = {
 PARAMETERS: Mapping[str, str] = {
     "code": CODE,
     "tag": "autumn",
+    "key_id": ID,
+    "import_id": ID,
+    "Upload-Offset": "0",
     "version": "1",
     "name": "main.js",
     "from": "2026-11-27",
     "to": "2026-11-27",
 }
-"""By name: what a parameter of a path or a query may hold, before the document's own example."""
+"""By name: what a parameter may hold, before the document's own example."""

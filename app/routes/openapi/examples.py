@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from app.routes.openapi.example_values import SHOWN, TEXTS, VALUES
+from app.routes.openapi.example_values import ID, SHOWN, TEXTS, VALUES
 from app.routes.openapi.operation import JSON
 
 _BY_FORMAT = {
     "date-time": "2026-11-27T18:30:00Z",
-    "uuid": "7c9e6679-7425-40de-944b-e07fc1f90ae7",
+    "uuid": ID,
 }
 _NULL = {"type": "null"}
 
@@ -34,7 +34,7 @@ def _add(
         return
     if operation in TEXTS and media_type != JSON:
         described["example"] = TEXTS[operation]
-    elif "$ref" in described["schema"]:
+    elif "$ref" in described.get("schema", {}):
         described["example"] = example(described["schema"], schemas)
 
 

@@ -15,6 +15,7 @@ from app.routes.openapi.operation import JSON
 BASE = "https://address.of.the.service.invalid"
 """Stands for the service's own address; whoever shows the page puts it in."""
 _WIDTH = 60
+_FILE = "part-of-a-file"
 _AS_CURL_DOES = {"get": (), "head": ("-I",), "post": ("-X", "POST")}
 
 
@@ -31,9 +32,16 @@ def command(document: Mapping[str, Any], path: str, method: str) -> str:
     lines = [" ".join([*parts, _quoted(BASE + _address(document, described, path))])]
     if described["security"] and {} not in described["security"]:
         lines.append('-H "Authorization: Bearer $TOKEN"')
+    for each in _parameters(document, described):
+        if each["in"] == "header" and each.get("required"):
+            header = f"{each['name']}: {_value(each)}"
+            lines.append(f"-H {_quoted(header)}")
     for media_type, body in described.get("requestBody", {}).get("content", {}).items():
         lines.append(f"-H {_quoted(f'Content-Type: {media_type}')}")
-        lines.append(f"-d {_quoted(json.dumps(body['example'], ensure_ascii=False))}")
+        if "example" in body:
+            lines.append(f"-d {_quoted(json.dumps(body['example'], ensure_ascii=False))}")
+        else:
+            lines.append(f"--data-binary @{_FILE}")
         break
     return " \\\n  ".join(lines)
 
@@ -92,18 +100,24 @@ def _method(described: Mapping[str, Any], method: str) -> tuple[str, ...]:
 
 
 def _address(document: Mapping[str, Any], described: Mapping[str, Any], path: str) -> str:
-    parameters = [
-        document["components"]["parameters"][each["$ref"].rpartition("/")[2]]
-        for each in described["parameters"]
-    ]
     query = []
-    for each in parameters:
-        value = PARAMETERS.get(each["name"], each.get("example"))
+    for each in _parameters(document, described):
         if each["in"] == "path":
-            path = path.replace(f"{{{each['name']}}}", str(value))
+            path = path.replace(f"{{{each['name']}}}", _value(each))
         elif each["in"] == "query" and "example" in each:
-            query.append(f"{each['name']}={value}")
+            query.append(f"{each['name']}={_value(each)}")
     return f"{path}?{'&'.join(query)}" if query else path
+
+
+def _parameters(
+    document: Mapping[str, Any], described: Mapping[str, Any]
+) -> list[Mapping[str, Any]]:
+    known = document["components"]["parameters"]
+    return [known[each["$ref"].rpartition("/")[2]] for each in described["parameters"]]
+
+
+def _value(parameter: Mapping[str, Any]) -> str:
+    return str(PARAMETERS.get(parameter["name"], parameter.get("example", "")))
 
 
 def _quoted(text: str) -> str:
