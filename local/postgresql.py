@@ -26,6 +26,12 @@ class PostgreSQL(Server):
 
     name = "PostgreSQL"
     stop_signal = signal.SIGINT  # "fast": sessions are ended, data is written
+    # Unicode case rules, whatever locales the system has.
+    locale: tuple[str, ...] = (
+        "--locale=C",
+        "--locale-provider=builtin",
+        "--builtin-locale=C.UTF-8",
+    )
 
     def __init__(
         self,
@@ -144,9 +150,7 @@ class PostgreSQL(Server):
             "--username=postgres",
             "--auth=scram-sha-256",
             "--encoding=UTF8",
-            "--locale=C",
-            "--locale-provider=builtin",
-            "--builtin-locale=C.UTF-8",  # Unicode case rules, whatever locales the system has
+            *self.locale,
             *([] if self.durable else ["--no-sync"]),
         ]
         done = subprocess.run(

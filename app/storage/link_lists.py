@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -19,6 +20,9 @@ LONGEST_WALK = 20_000
 """Rows that are read along an index for one page."""
 MOST_GATHERED = 5_000
 """Links that are sorted for one page."""
+# Without three letters or digits in a row there is nothing to look up: the index would be read
+# from one end of the owner's links to the other.
+_TRIGRAM = re.compile(r"[^\W_]{3}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,8 @@ class LinkLists:
             page = reader.walk(after, FIRST_WALK)
             if page.next is None or len(page.links) == limit:
                 return page
-            codes = reader.gather_text() if self._trigrams() else None
+            if _TRIGRAM.search(listing.pattern) and self._trigrams():
+                codes = reader.gather_text()
         if codes is not None and len(codes) <= MOST_GATHERED:
             return reader.choose(codes, after)
         return reader.walk(after, LONGEST_WALK)

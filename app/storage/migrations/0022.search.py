@@ -1,7 +1,7 @@
 """Let links be searched by an index of trigrams, where the server has them.
 
-Without the extension `pg_trgm`, or the right to create it, search reads along the indexes of lists:
-slower where few links match, and just as right. docs/operations.md says how to add it later.
+Without the extensions, or the right to create them, search reads along the indexes of lists: slower
+where few links match, and just as right. docs/operations.md says how to add them later.
 """
 
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 from yoyo import step
 
-from app.storage.search_index import add_text, add_trigrams
+from app.storage.search_index import EXTENSIONS, add_text, add_trigrams
 
 __depends__ = {"0021.managed-link-indexes"}
 __transactional__ = False
@@ -19,7 +19,8 @@ def add_all(connection: Any) -> None:
     """Add the text that is searched, and the index if it can be had."""
     add_text(connection)
     try:
-        connection.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
+        for extension in EXTENSIONS:
+            connection.execute(f"CREATE EXTENSION IF NOT EXISTS {extension}")
     except (
         psycopg.errors.InsufficientPrivilege,
         psycopg.errors.UndefinedFile,
