@@ -73,8 +73,8 @@ build/collector: $(addprefix docker/collector/,main.go go.mod go.sum)
 	cd docker/collector && go build -buildvcs=false -o $(CURDIR)/$@ .
 
 .PHONY: faults soak
-faults: install ## Run the fault and security suites in their long form (minutes)
-	SOAK_SECONDS=$${SOAK_SECONDS:-60} $(BIN)/python -m pytest tests/faults tests/security -m "long or not long"
+faults: install ## Run the suites of faults, races and security in their long form (minutes)
+	SOAK_SECONDS=$${SOAK_SECONDS:-60} $(BIN)/python -m pytest tests/faults tests/security tests/links -m "long or not long"
 
 soak: install ## Run mixed load for ten minutes (SOAK_SECONDS=600) and look for anything that grows
 	SOAK_SECONDS=$${SOAK_SECONDS:-600} $(BIN)/python -m pytest tests/faults/test_soak.py -m "long or not long"
