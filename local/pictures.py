@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from uuid import uuid4
 
 import requests
@@ -65,6 +67,8 @@ class Pictures(Run):
         database.open()
         VisitTable(database).write(uuid4(), _visits())
         database.close()
+        look_after = str(Path(sys.executable).with_name("look-after-visits"))
+        subprocess.run([look_after], check=True, env=self.environment, capture_output=True)
 
 
 def _visits() -> Counted:

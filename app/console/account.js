@@ -21,7 +21,7 @@ export async function showAccount(outlet, { signal }) {
   }, { retry: load });
   outlet.append(
     el("h1", { tabindex: "-1" }, say("nav.account")),
-    el("section", { class: "card" }, about, place),
+    el("section", {}, about, place),
     passwordForm(),
     sessions(),
     deletion(),
@@ -34,9 +34,9 @@ function told(account) {
   return rows.filter(([, value]) => value).map(([name, value]) => [el("dt", {}, say(name)), el("dd", { dir: "auto" }, value)]);
 }
 
-function form(title, label, parts, check, send, danger = false) {
+function form(title, label, parts, check, send, kind = "primary") {
   const place = el("div", { class: "place" });
-  const button = el("button", { class: danger ? "danger" : "primary" }, label);
+  const button = el("button", { class: kind }, label);
   const element = el(
     "form",
     { class: "card", novalidate: true, "aria-label": title },
@@ -99,7 +99,7 @@ function sessions() {
     session.logOut();
   };
   const parts = [el("p", { class: "soft" }, say("log_out.everywhere.hint")), keys.element];
-  return form(say("log_out.everywhere"), say("log_out.everywhere"), parts, () => true, send);
+  return form(say("log_out.everywhere"), say("log_out.everywhere"), parts, () => true, send, "");
 }
 
 function deletion() {
@@ -114,5 +114,5 @@ function deletion() {
     });
   };
   const parts = [el("p", { class: "soft" }, say("account.delete.hint")), links.element, password.element];
-  return form(say("account.delete"), say("account.delete"), parts, () => needed(password), send, true);
+  return form(say("account.delete"), say("account.delete"), parts, () => needed(password), send, "danger");
 }

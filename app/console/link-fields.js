@@ -4,7 +4,7 @@ import { choice, field } from "./fields.js";
 import { explain, reason } from "./problems.js";
 import { rulesField } from "./rules-field.js";
 import { tagsField } from "./tags-field.js";
-import { say } from "./words.js";
+import { say, zone } from "./words.js";
 
 const STATUSES = ["301", "302", "307", "308"];
 const ALIAS = /^[A-Za-z0-9_-]{3,64}$/;
@@ -114,7 +114,8 @@ function aliasField() {
 }
 
 function momentField(label, name) {
-  const made = field(label, { type: "datetime-local", name, max: "9998-12-31T23:59" }, { optional: true });
+  const hint = say("moment.hint", { zone: zone.replaceAll("_", " ") });
+  const made = field(label, { type: "datetime-local", name, max: "9998-12-31T23:59" }, { optional: true, hint });
   let kept = null;
   const get = () => {
     if (made.value() === localText(kept)) return kept;
