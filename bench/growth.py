@@ -105,7 +105,7 @@ def _round(table: _Table, number: int) -> dict[str, float]:
 
     def listed(place: int) -> None:
         whose = owner(places[place] // OWNERS_PER)
-        assert table.table.owned_by(whose, 10_000)
+        assert table.table.owned_by(whose, 10_000) is not None
 
     # Twice, the second time counts: pages that are in memory, as those of links in use are. What a
     # page costs that is not, is the disk's and in docs/scaling.md.

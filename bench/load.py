@@ -12,23 +12,23 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from bench import picture, report
+from bench import aim, picture, report
+from bench.aim import BARE
 from bench.links import code, fill
 from bench.measured import HEAD, Measured, Shape
 from bench.peers import HANGS, REFUSES, Peers
 from bench.service import Service
 from bench.stores import ROOT, Stores, stores
-from bench.table import write_json
+from bench.table import render, write, write_json
 from bench.wrk import drive, wrk
 
 RESULTS = ROOT / "bench" / "results"
 PICTURE = ROOT / "docs" / "performance.svg"
 SECONDS = 4.0
 ROUNDS = 4
-BARE = "bare Flask view"
-"""Under gunicorn's own gthread worker."""
 STEPS = (1, 2, 4, 8, 16, 32, 64)
 LINKS = 50_000
+AIM = "aim"
 _MIB = 1 << 20
 
 # One link over and over is what a cache is for; `cold` asks all over the table.
@@ -50,6 +50,7 @@ _SCRIPTS = {
           return wrk.format("POST", "/api/", {{["Content-Type"] = "application/json"}}, body)
         end""",
 }
+_PAUSE = "\nfunction delay() return math.random(0, {longest}) end\n"
 
 
 class Bench:
@@ -59,7 +60,7 @@ class Bench:
         self._stores = made
         self._folder = folder
         self._seconds = seconds
-        self._rounds = rounds
+        self.rounds = rounds
         self._runs = 0
         self.measured: list[Measured] = []
 
@@ -94,25 +95,38 @@ class Bench:
             services = {shape: stack.enter_context(self.service(*shape)) for shape in shapes}
             for kind, count in itertools.product(kinds, connections):
                 best: dict[Shape, Measured] = {}
-                for _ in range(self._rounds):
+                for _ in range(self.rounds):
                     for shape, service in services.items():
                         if shape[0] == BARE and kind != "resolve":
                             continue
-                        taken = self._run(service, kind, shape, count)
+                        taken = self.run(service, kind, shape, count)
                         if shape not in best or taken.load.rate > best[shape].load.rate:
                             best[shape] = taken
                 for measured in best.values():
                     print(measured.text(), flush=True)
                 self.measured += best.values()
 
-    def _run(self, service: Service, what: str, shape: Shape, connections: int) -> Measured:
+    def run(
+        self,
+        service: Service,
+        what: str,
+        shape: Shape,
+        connections: int,
+        *,
+        pause: float = 0.0,
+    ) -> Measured:
+        """Drive a service once; each connection rests for `pause` milliseconds on average."""
         self._runs += 1
         script = self._folder / f"{what}-{self._runs}.lua"
-        script.write_text(_SCRIPTS[what].format(hot=code(1), links=LINKS, run=self._runs))
+        text = _SCRIPTS[what].format(hot=code(1), links=LINKS, run=self._runs)
+        if pause:
+            text += _PAUSE.format(longest=round(2 * pause))
+        script.write_text(text)
         used = service.cpu()
         load = drive(service.url, script, connections=connections, seconds=self._seconds)
         cpu = (service.cpu() - used) * 1000 / max(load.requests, 1)
         resident = sum(service.resident()) / _MIB
+        what = f"{what}, half load" if pause else what
         return Measured(what, *shape, connections, load, cpu, resident)
 
 
@@ -144,7 +158,7 @@ def main() -> int:
     """Measure what was asked for, print it, keep it as JSON and as a picture."""
     parser = argparse.ArgumentParser(prog="make bench-load", description=__doc__)
     parts = {"workers": workers_and_signals, "faults": faults, "threads": threads, "steps": steps}
-    parser.add_argument("parts", nargs="*", choices=[*parts, []])
+    parser.add_argument("parts", nargs="*", choices=[AIM, *parts, []])
     parser.add_argument("--seconds", type=float, default=SECONDS, help="of each measurement")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="of which the best counts")
     given = parser.parse_args()
@@ -159,8 +173,15 @@ def main() -> int:
         made.postgresql.connect() as connection,
     ):
         fill(connection, LINKS, owners=1000)
+        if not given.parts or AIM in given.parts:
+            bench = Bench(made, Path(folder), given.seconds, given.rounds)
+            rows = aim.measure(bench)
+            print(render(rows), flush=True)
+            write(RESULTS / "load-aim.json", rows)
         print(HEAD, flush=True)
         for name in given.parts or parts:
+            if name == AIM:
+                continue
             bench = Bench(made, Path(folder), given.seconds, given.rounds)
             parts[name](bench)
             lines = [asdict(measured) for measured in bench.measured]

@@ -56,7 +56,7 @@ def _compare(stores: Stores, name: str, rounds: int, seconds: float) -> Row:
     ratio = statistics.median(ratios)
     run = f"{faulty.rate:.0f}/s" + (f", {errors} errors" if errors else "")
     return at_least(
-        f"{name}: throughput", run, ratio if not errors else 0.0, 0.9, ratio=f"{ratio:.2f}"
+        f"{name}: throughput", run, ratio if not errors else 0.0, 0.95, ratio=f"{ratio:.2f}"
     )
 
 

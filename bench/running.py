@@ -55,8 +55,8 @@ def memory(stores: Stores, requests: int = 100_000) -> list[Row]:
             f"Resident memory of a worker after {requests:,} requests",
             f"{first:.0f} MiB",
             first,
-            110,
-            shown="≤ 110 MiB",
+            100,
+            shown="≤ 100 MiB",
         ),
         judged(
             f"… growth over the next {requests:,}",
@@ -90,5 +90,5 @@ def line(stores: Stores) -> Row:
         with Subject(spec) as subject:
             best = min(subject.log(_LINES) for _ in range(_LINE_ROUNDS)) * 1e6
     return judged(
-        "One more log line, cost to the request", f"{best:.0f} µs", best, 40, shown="≤ 40 µs"
+        "One more log line, cost to the request", f"{best:.0f} µs", best, 35, shown="≤ 35 µs"
     )

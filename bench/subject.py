@@ -37,6 +37,8 @@ class Spec:
     signals: bool = False
     stock_spans: bool = False
     """Use the stock Flask instrumentation, as where headers are to be captured."""
+    counting: bool = True
+    """Count visits; the service always does."""
 
 
 @dataclass(frozen=True)
@@ -165,7 +167,10 @@ def _make(spec: Spec) -> tuple[Any, Any]:
     if spec.app == SHORTENER:
         from app.config import Settings  # noqa: PLC0415
         from app.factory import create_app  # noqa: PLC0415
+        from app.visits import Visits  # noqa: PLC0415
 
+        if not spec.counting:
+            Visits.record = lambda *_: None  # type: ignore[method-assign]
         app = create_app(Settings.from_env(spec.environment))
     else:
         app = bare()
@@ -173,7 +178,10 @@ def _make(spec: Spec) -> tuple[Any, Any]:
             from opentelemetry.instrumentation.flask import FlaskInstrumentor  # noqa: PLC0415
 
             FlaskInstrumentor.instrument_app(app)  # type: ignore[no-untyped-call]
-    return app, (_flush if spec.signals else lambda: None)
+    flushes = [_flush] if spec.signals else []
+    if spec.app == SHORTENER and spec.counting:
+        flushes.append(_write_visits)
+    return app, lambda: [flush() for flush in flushes]
 
 
 def bare() -> flask.Flask:
@@ -185,6 +193,18 @@ def bare() -> flask.Flask:
         return {"message": "URL retrieved successfully", "url": f"https://example.com/{code}"}
 
     return app
+
+
+def _write_visits() -> None:
+    """Wait until the visits of this block are in the database."""
+    from app.visits import instruments  # noqa: PLC0415
+
+    (read,) = instruments._read  # noqa: SLF001
+    writer = read.__self__._writer  # type: ignore[attr-defined]  # noqa: SLF001
+    deadline = time.monotonic() + _FLUSH_S
+    while read()["waiting"] and time.monotonic() < deadline:
+        writer.hurry()
+        time.sleep(0.002)
 
 
 def _flush() -> None:
