@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import cpu, growth, outages, report, running, visits
+from bench import counting, cpu, growth, outages, report, running, visits
 from bench.stores import ROOT, Stores, stores
 from bench.table import MISSED, Row, render, write
 
@@ -21,6 +21,7 @@ PARTS: dict[str, Part] = {
     "cpu": lambda made: cpu.rows(cpu.measure(made)),
     "growth": lambda made: growth.rows(made, _GROWTH),
     "visits": visits.measure,
+    "counting": counting.measure,
     "line": lambda made: [running.line(made)],
     "start": lambda made: [running.start(made)],
     "memory": running.memory,
