@@ -1,4 +1,4 @@
-"""A million links, each visited once: the memory of the process is bounded, the totals are exact."""
+"""A million links, each visited once: the memory is bounded, the totals are exact."""
 
 from __future__ import annotations
 
