@@ -87,7 +87,7 @@ def create_app(settings: Settings) -> Flask:
     all_but_one = max(1, settings.threads - 1)
     database = Database(settings.postgres, concurrent=all_but_one)
     redis = Redis(settings.redis) if settings.redis else None
-    limits = RateLimits(settings.rate_limits, redis)
+    limits = RateLimits(settings.rate_limits, redis, settings.jwt_secret)
     tokens = Tokens(settings.jwt_secret, settings.jwt_secret_previous)
     passwords = Passwords(max(1, settings.threads // 2), admitted=all_but_one)
     accounts = Accounts(UserTable(database), passwords, tokens)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import math
 import threading
@@ -28,10 +29,11 @@ class RateLimits:
     while Redis is away. Resolves are always counted in the process: no round trip on the hot path.
     """
 
-    def __init__(self, settings: RateLimitSettings, redis: Redis | None) -> None:
+    def __init__(self, settings: RateLimitSettings, redis: Redis | None, secret: str = "") -> None:
+        """Settle the windows; `secret`, the same for all tasks, hides clients' names in Redis."""
         self._enabled = settings.enabled
-        self._general = _SharedWindow("general", settings.general, redis)
-        self._auth = _SharedWindow("auth", settings.auth, redis)
+        self._general = _SharedWindow("general", settings.general, redis, secret)
+        self._auth = _SharedWindow("auth", settings.auth, redis, secret)
         self._resolve = ProcessWindow(settings.resolve)
 
     def general(self, address: str | None) -> None:
@@ -85,12 +87,13 @@ class ProcessWindow:
 
 
 class _SharedWindow:
-    def __init__(self, name: str, rate: Rate, redis: Redis | None) -> None:
+    def __init__(self, name: str, rate: Rate, redis: Redis | None, secret: str) -> None:
         self._name = name
         self._rate = rate
         self._item = RateLimitItemPerSecond(rate.limit, rate.window)
         self._process = ProcessWindow(rate)
         self._redis = redis
+        self._secret = hashlib.sha256(secret.encode()).digest()
         if redis is not None:
             self._limiter = FixedWindowRateLimiter(_storage(redis))
 
@@ -103,9 +106,16 @@ class _SharedWindow:
         if self._redis is None:
             return self._process.count(key)
         try:
-            return self._redis.ask(lambda _client: self._shared_wait(key))
+            return self._redis.ask(lambda _client: self._shared_wait(self._hidden(key)))
         except RedisAway:
             return self._process.count(key)
+
+    def _hidden(self, key: str) -> str:
+        """Return what stands for a client in Redis, where no address is kept.
+
+        Keyed, or whoever reads the keys would try all addresses there are.
+        """
+        return hashlib.blake2b(key.encode(), key=self._secret, digest_size=12).hexdigest()
 
     def _shared_wait(self, key: str) -> int:
         if self._limiter.hit(self._item, self._name, key):
