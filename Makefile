@@ -12,11 +12,11 @@ help: ## List the targets
 
 install: $(INSTALLED) ## Create .venv from requirements.lock (done by the other targets when needed)
 
-$(INSTALLED): requirements.lock setup.cfg pyproject.toml
+$(INSTALLED): requirements.lock setup.cfg pyproject.toml cli/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; this is %d.%d" % sys.version_info[:2])'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable . --editable ./cli
 	@touch $@
 
 lock: install ## Resolve setup.cfg anew into requirements.lock (all supported Pythons, with hashes)

@@ -1,0 +1,1 @@
+"""The shortener's command line: it speaks HTTP and knows nothing of the service's code."""

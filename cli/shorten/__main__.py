@@ -1,0 +1,5 @@
+"""`python -m shorten` is `shorten`."""
+
+from shorten.main import main
+
+main()
