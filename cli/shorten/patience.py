@@ -8,11 +8,15 @@ from collections.abc import Callable
 from shorten.calls import Answer, Call
 from shorten.errors import Failure, Unreachable
 
-LONGEST_S = 90.0
-"""How long 429 and 503 are waited for, all together; a window of the rate limit is a minute."""
+BUSY_S = 90.0
+"""How long 429 is waited for, all together; a window of the rate limit is a minute."""
+AWAY_S = 20.0
+"""How long 503 is."""
 
 _TRIES = 3
 _LONGEST_PAUSE = 70.0
+_SILENT_S = 2.0
+"""Waits that nobody would notice are not told."""
 
 
 class Patience:
@@ -20,7 +24,8 @@ class Patience:
 
     def __init__(self, notify: Callable[[str], None]) -> None:
         self._notify = notify
-        self._ends = time.monotonic() + LONGEST_S
+        self._began = time.monotonic()
+        self._told = 0.0
         self._silences = 0
 
     def bear_silence(self, failure: Unreachable, *, is_repeatable: bool) -> None:
@@ -34,10 +39,13 @@ class Patience:
     def bear(self, answer: Answer, call: Call, failure: Failure) -> None:
         """Wait as long as the service asks to, or raise the failure."""
         pause = _pause(answer, call)
-        if pause is None or time.monotonic() + pause > self._ends:
+        longest = AWAY_S if answer.status == 503 else BUSY_S
+        until = time.monotonic() - self._began + (pause or 0.0)
+        if pause is None or until > longest:
             raise failure
-        if pause >= 2:
-            self._notify(f"{_why(answer.status)}; going on in {pause:.0f} s")
+        if until - self._told > _SILENT_S:
+            self._told = until + 5.0  # not each second anew
+            self._notify(f"{_why(answer.status)}; waiting, {longest:.0f} s at most")
         time.sleep(pause)
 
 
