@@ -60,8 +60,8 @@ class Download:
         done = self.records.count
         with self.service.stream(Call("GET", "/api/export", query, seconds=_SILENCE_S)) as answer:
             total = answer.headers.get("X-Total-Links", "")
-            if total.isdecimal() and done == 0:
-                self.bar.set_total(int(total))
+            if total.isdecimal() and len(total) < 16:
+                self.bar.set_total(done + int(total))
             try:
                 for piece in answer.iter_content(_PIECE):
                     self.write(self.records.whole(piece))

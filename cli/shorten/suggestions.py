@@ -25,7 +25,7 @@ def suggest_codes(
     del parameter
     query = {"limit": str(_MOST)} | ({"search": incomplete} if incomplete else {})
     return [
-        CompletionItem(link["code"], help=harmless(link.get("title") or link["url"])[:60])
+        CompletionItem(link["code"], help=_told(link))
         for link in _ask(context, "/api/links", query, "links")
         if link["code"].startswith(incomplete)
     ]
@@ -42,6 +42,11 @@ def suggest_tags(
         for name in names
         if name.casefold().startswith(incomplete.casefold()) and harmless(name) == name
     ][:_MOST]
+
+
+def _told(link: dict[str, Any]) -> str:
+    # Fish reads up to the first comma.
+    return harmless(link.get("title") or link["url"]).replace(",", " ")[:60]
 
 
 def _ask(

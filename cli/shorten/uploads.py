@@ -21,6 +21,7 @@ from shorten.service import Service, expect
 LARGEST_PART = 1024 * 1024
 FIRST_PART = 256 * 1024
 _SMALLEST_PART = 16 * 1024
+_LONGEST_NAME = 256
 _PART_S = 60.0
 _QUICK_S = 1.0
 """A part that took less is followed by a larger one: fewer requests, and a bar that still moves."""
@@ -48,7 +49,7 @@ def open_import(
     service: Service, *, kind: str, size: int, name: str, digest: str
 ) -> tuple[Mapping[str, Any], bool]:
     """Return an import of the file, and whether it was begun before."""
-    body = {"format": kind, "size": size, "name": name, "digest": digest}
+    body = {"format": kind, "size": size, "name": name[:_LONGEST_NAME], "digest": digest}
     answer: Answer = service.create("/api/imports", body)
     return expect(answer.body, "import"), answer.status == 200
 

@@ -153,6 +153,7 @@ def test_what_of_many_is_refused_is_said_and_the_rest_is_made(environment: dict[
     assert made.status == 7
     assert [line.split("\t")[1] for line in made.lines] == ["https://example.com/good"]
     assert "javascript:bad: Invalid URL format: only http and https are accepted" in made.err
+    assert "line 4: it is no UTF-8" in made.err
     assert "Error: refused: 2 of 3; the lines above say why" in made.err
 
 

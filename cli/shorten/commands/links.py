@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import io
-import itertools
 import sys
-from typing import Any, TextIO
+from typing import Any
 from urllib.parse import quote
 
 import click
 
 from shorten import qr_codes
+from shorten.bulk import add_many
 from shorten.calls import Call
-from shorten.errors import Changed, Failure, PartlyDone
+from shorten.errors import Changed, Failure
 from shorten.fields import field_options, patch_of
 from shorten.output import Output
 from shorten.service import Service, expect, is_done
@@ -22,8 +21,6 @@ from shorten.tables import details
 from shorten.values import CodeType, rule_text
 
 _IF_MATCH = "If-Match"
-_BULK = 100
-"""Links of one request: what the rate limit counts as one."""
 
 
 def link_path(code: str, more: str = "") -> str:
@@ -64,7 +61,7 @@ def add(
     if url == "-":
         if alias or wants_qr:
             raise click.UsageError("many links cannot have one alias, nor one QR code")
-        _add_many(session, given)
+        add_many(session, given, sys.stdin.buffer)
         return
     given |= {"url": url} | ({"alias": alias} if alias else {})
     answer = session.service.create("/api/", given, idempotency_key)
@@ -159,40 +156,6 @@ def _tags(now: list[str] | None, more: tuple[str, ...], less: tuple[str, ...]) -
     kept = [tag for tag in now or [] if tag.casefold() not in gone]
     known = {tag.casefold() for tag in kept}
     return kept + [tag for tag in more if tag.casefold() not in known]
-
-
-def _add_many(session: Session, given: dict[str, Any]) -> None:
-    service = session.own_service
-    lines = (line.strip() for line in _stdin())
-    urls = (line for line in lines if line)
-    refused = total = 0
-    while batch := list(itertools.islice(urls, _BULK)):
-        refused += _add_batch(session.output, service, given, batch)
-        total += len(batch)
-    if refused:
-        kind = Failure if refused == total else PartlyDone
-        raise kind(f"refused: {refused:,} of {total:,}; the lines above say why")
-
-
-def _stdin() -> TextIO:
-    if isinstance(sys.stdin, io.TextIOWrapper):
-        # What is no UTF-8 reaches the service as such, which refuses it: no other line suffers.
-        sys.stdin.reconfigure(errors="surrogateescape")
-    return sys.stdin
-
-
-def _add_batch(output: Output, service: Service, given: dict[str, Any], batch: list[str]) -> int:
-    body = {"links": [{**given, "url": url} for url in batch]}
-    answers = expect(service.create("/api/links/bulk", body).body, "links")
-    for url, answer in zip(batch, answers, strict=True):
-        if output.as_json:
-            output.json({"url": url, **answer})
-        elif "short_code" in answer:
-            link = answer.get("link") or {}
-            output.row([link.get("short_url", f"{service.url}/{answer['short_code']}"), url])
-        else:
-            output.say(f"{url}: {answer.get('error', 'refused')}")
-    return sum("short_code" not in answer for answer in answers)
 
 
 def _seen(service: Service, code: str) -> Any:
