@@ -63,7 +63,7 @@ migrate: install ## Bring the configured database (POSTGRES_*) to the current sc
 	$(BIN)/migrate
 
 clean: ## Remove the environment, caches and the local data
-	rm -rf $(VENV) .local .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build *.egg-info
+	rm -rf $(VENV) .local .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build *.egg-info cli/build cli/*.egg-info
 
 # COLLECTOR names another one, which is then not built.
 collector: $(if $(COLLECTOR),,build/collector) ## Build the pinned OpenTelemetry Collector (needs Go, takes minutes)

@@ -1,5 +1,6 @@
 """Run the whole service on this machine, with whatever servers it lacks."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -186,17 +187,10 @@ class Run:
         lines = [*self.lines, curl]
         if self._console:
             lines.append(f"Console     {self.url}/console")
-        if (command := self._command()) is not None:
-            lines.append(f"Command     {command} signup --url {self.url}")
-        _say("\n".join(["", title, *(f"  {line}" for line in lines), ""]))
-
-    def _command(self) -> str | None:
-        """Return how to call the command line from here; None where it is not installed."""
         command = Path(sys.executable).with_name("shorten")
-        if not command.exists():
-            return None
-        here = Path.cwd()
-        return str(command.relative_to(here) if command.is_relative_to(here) else command)
+        if command.exists():
+            lines.append(f"Command     {os.path.relpath(command)} signup --url {self.url}")
+        _say("\n".join(["", title, *(f"  {line}" for line in lines), ""]))
 
     @contextmanager
     def _on_signals(self) -> Iterator[None]:

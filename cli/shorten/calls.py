@@ -36,6 +36,8 @@ class Call:
     content: bytes | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     seconds: float = ANSWER_S
+    wants_json: bool = True
+    """A success that is something else was not the shortener's."""
 
     @property
     def is_repeatable(self) -> bool:

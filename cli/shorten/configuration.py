@@ -124,6 +124,8 @@ def keep(path: Path, changes: Mapping[str, str | None]) -> None:
     The new file is there at once and whole, of mode 600 from its first byte.
     """
     _read(path)  # one that others can read, or is no TOML, is refused here too
+    if not path.exists() and not any(changes.values()):
+        return
     target = Path(os.path.realpath(path))  # a link to a file kept elsewhere stays a link
     try:
         text = target.read_text(encoding="utf-8") if target.exists() else ""

@@ -4,7 +4,8 @@ Failure                 1   refused by the service, or impossible here
 ├── WrongConfiguration  2   as wrong usage, which click itself ends with 2
 ├── NotFound            3   no such link, tag, key or import of yours
 ├── NotLetIn            4   not logged in, or not allowed
-├── Unreachable         5   no answer, no sensible one, or too busy: later it may work
+├── Unreachable         5   no answer, or too busy: later it may work
+│   └── NoShortener     5   something else answers: asking again changes nothing
 ├── Changed             6   somebody else was quicker: look again, then decide
 ├── PartlyDone          7   some of it was refused, the rest is done
 └── Interrupted         130 Ctrl-C
@@ -53,6 +54,10 @@ class Unreachable(Failure):
     """The service did not answer, or asks to come back later."""
 
     exit_status = 5
+
+
+class NoShortener(Unreachable):
+    """What answers is no shortener."""
 
 
 class Changed(Failure):

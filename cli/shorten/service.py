@@ -15,7 +15,7 @@ from requests.auth import AuthBase
 
 from shorten.calls import IDEMPOTENCY_KEY, Answer, Call
 from shorten.configuration import Credentials
-from shorten.errors import Failure, Unreachable
+from shorten.errors import Failure, NoShortener, Unreachable
 from shorten.harmless import harmless
 from shorten.patience import Patience
 from shorten.refusals import failure_of, unreachable
@@ -65,6 +65,8 @@ class Service:
         while True:
             try:
                 answer = self.once(call)
+            except NoShortener:
+                raise
             except Unreachable as failure:
                 patience.bear_silence(failure, is_repeatable=call.is_repeatable)
                 continue
@@ -95,23 +97,44 @@ class Service:
                 if response.status_code == 200:
                     yield response
                     return
-                content = _read(response, call.seconds)
+                content = self._read(response, call.seconds)
             answer = Answer(response.status_code, response.headers, _parsed(response, content))
             patience.bear(answer, call, self._failure(answer))
-
-    def _failure(self, answer: Answer) -> Failure:
-        return failure_of(answer.status, answer.body, self.credentials)
 
     def once(self, call: Call) -> Answer:
         """Ask a single time and return whatever was answered; raise Unreachable."""
         with self._send(call) as response:
-            content = _read(response, call.seconds)
+            content = self._read(response, call.seconds)
         if 300 <= response.status_code < 400:
-            raise Unreachable(
+            raise NoShortener(
                 f"{self.url} sends elsewhere (status {response.status_code})",
                 hint="is it the service's own address, with https where it has to be?",
             )
-        return Answer(response.status_code, response.headers, _parsed(response, content))
+        body = _parsed(response, content)
+        if response.status_code < 300 and call.wants_json and isinstance(body, bytes):
+            raise NoShortener(
+                f"something else than a shortener answers at {self.url}",
+                hint="is the address the service's own?",
+            )
+        return Answer(response.status_code, response.headers, body)
+
+    def _failure(self, answer: Answer) -> Failure:
+        return failure_of(answer.status, answer.body, self.credentials)
+
+    def _read(self, response: requests.Response, seconds: float) -> bytes:
+        """Read an answer that is bounded in size and time, also where it comes byte by byte."""
+        ends = time.monotonic() + seconds
+        content = bytearray()
+        try:
+            for piece in response.iter_content(64 * 1024):
+                content += piece
+                if len(content) > LARGEST_ANSWER:
+                    raise NoShortener("the answer is larger than any that makes sense")
+                if time.monotonic() > ends:
+                    raise Unreachable(f"the answer was not complete after {seconds:.0f} s")
+        except requests.RequestException as error:
+            raise unreachable(self.url, error) from None
+        return bytes(content)
 
     def _send(self, call: Call) -> requests.Response:
         begin = time.monotonic()
@@ -139,22 +162,6 @@ class Service:
         return response
 
 
-def _read(response: requests.Response, seconds: float) -> bytes:
-    """Read an answer that is bounded in size and time, also where it comes byte by byte."""
-    ends = time.monotonic() + seconds
-    content = bytearray()
-    try:
-        for piece in response.iter_content(64 * 1024):
-            content += piece
-            if len(content) > LARGEST_ANSWER:
-                raise Unreachable("the answer is larger than any that makes sense")
-            if time.monotonic() > ends:
-                raise Unreachable(f"the answer was not complete after {seconds:.0f} s")
-    except requests.RequestException as error:
-        raise unreachable(response.url.split("/api", 1)[0], error) from None
-    return bytes(content)
-
-
 def _parsed(response: requests.Response, content: bytes) -> Any:
     if not content:
         return None
@@ -164,7 +171,7 @@ def _parsed(response: requests.Response, content: bytes) -> Any:
     try:
         return json.loads(content)
     except (ValueError, RecursionError):
-        raise Unreachable("the answer is no JSON") from None
+        raise NoShortener("the answer is no JSON") from None
 
 
 def is_done(answer: Answer) -> bool:

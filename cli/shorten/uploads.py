@@ -83,7 +83,7 @@ class Upload:
                 state = self._asked(state)
             idle = 0 if state["offset"] != before else idle + 1
             if idle >= _IDLE_TRIES:
-                raise Unreachable("the import does not get on", hint="the same command goes on")
+                raise Unreachable("the import does not get on")
             if _mark(self.file) != begun:
                 raise Failure("the file was changed while it was being imported")
             self.shown(state)

@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,12 +86,19 @@ def shorten(environment: dict[str, str], capsys: pytest.CaptureFixture[str]) -> 
     """Run the command in this process, which is quick: shorten("show", code, NO_COLOR="1")."""
 
     def call(*arguments: str, **changes: str) -> Result:
-        capsys.readouterr()
-        status = run(arguments, environment | changes)
-        out, err = capsys.readouterr()
-        return Result(status, out, err)
+        return run_here(arguments, environment | changes, capsys)
 
     return call
+
+
+def run_here(
+    arguments: Sequence[str], environment: Mapping[str, str], capsys: pytest.CaptureFixture[str]
+) -> Result:
+    """Run the command in this process."""
+    capsys.readouterr()
+    status = run(arguments, environment)
+    out, err = capsys.readouterr()
+    return Result(status, out, err)
 
 
 def in_process(

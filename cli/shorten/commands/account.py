@@ -117,6 +117,7 @@ def password(session: Session, from_stdin: bool) -> None:
     From stdin: the old one on the first line, the new one on the second.
     """
     service = session.own_service
+    _check_file(session, service.url)
     current = _password(session, from_stdin, prompt="Password now")
     new = _password(session, from_stdin, prompt="New password", confirm=True)
     body = {"current_password": current, "new_password": new}
@@ -166,15 +167,20 @@ def _stranger(session: Session, url: str | None) -> Service:
         or _ask(session, "Address of the shortener", "--url")
     )
     chosen = checked_url(named, "--url")
+    _check_file(session, chosen)
+    if not is_private(chosen):
+        session.output.say(f"{chosen} is not encrypted: others may read the password", "yellow")
+    return session.service_at(chosen, None)
+
+
+def _check_file(session: Session, url: str) -> None:
+    """Raise WrongConfiguration where a token would take a key along to another service."""
     kept = session.configuration
-    if kept.keeps_key and kept.kept_url != chosen:
+    if kept.keeps_key and kept.kept_url != url:
         raise WrongConfiguration(
             f"{kept.path} holds a key for {kept.kept_url}, which is not to go elsewhere",
             hint="another file for another service: shorten --config FILE login",
         )
-    if not is_private(chosen):
-        session.output.say(f"{chosen} is not encrypted: others may read the password", "yellow")
-    return session.service_at(chosen, None)
 
 
 def _send(service: Service, path: str, body: dict[str, Any]) -> Any:

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from shorten.downloads import Download, account_mark, open_part, part_path
-from shorten.errors import Interrupted
+from shorten.errors import Interrupted, Unreachable
 from shorten.harmless import harmless
 from shorten.output import plural
 from shorten.progress import bar
@@ -18,6 +18,7 @@ from shorten.records import Records
 from shorten.session import Session, json_option, pass_session, yes_option
 
 _KINDS = ("jsonl", "csv")
+_AGAIN = "shorten export"
 
 
 @click.command(short_help="Take all links out.")
@@ -59,10 +60,12 @@ def export(session: Session, file: Path | None, kind: str | None, anew: bool, ye
                 Download(service, records, part.write, shown).finish()
             os.fsync(part.fileno())
             path.replace(file)
+    except Unreachable as failure:
+        raise Unreachable(failure.message, hint=f"the same goes on: {_AGAIN} {file}") from None
     except KeyboardInterrupt:
         raise Interrupted(
             f"stopped behind {plural(records.count, 'link')}",
-            hint=f"the same goes on: shorten export {file}",
+            hint=f"the same goes on: {_AGAIN} {file}",
         ) from None
     if session.output.as_json:
         session.output.json({"file": str(file), "format": kind, "links": records.count})

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 import click
 
 from shorten.calls import Call
-from shorten.errors import Failure, Interrupted, PartlyDone
+from shorten.errors import Failure, Interrupted, PartlyDone, Unreachable
 from shorten.harmless import harmless
 from shorten.output import plural
 from shorten.progress import bar
@@ -162,6 +162,8 @@ def _upload(
                 shown.show(int(now["offset"]), _records(now))
 
             return Upload(service, source, show).finish(state)
+    except Unreachable as failure:
+        raise Unreachable(failure.message, hint=f"the same goes on: {again}") from None
     except KeyboardInterrupt:
         done = int(latest["offset"]) * 100 // int(latest["size"])
         raise Interrupted(

@@ -71,7 +71,7 @@ def create(
     body: dict[str, Any] = {"name": name, "scopes": list(scopes)}
     body |= {"tag": tag} if tag else {}
     body |= {"expires_at": expires_at} if expires_at else {}
-    answer = session.own_service.create("/api/keys", body).body
+    answer = session.own_service.call(Call("POST", "/api/keys", json=body)).body
     secret = expect(answer, "secret")
     output = session.output
     if target is not None:

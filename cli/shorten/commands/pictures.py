@@ -74,7 +74,9 @@ def qr(
     if kind not in {"svg", "png"}:
         raise click.UsageError(f"{target.name} must end in .svg or .png")
     query = {name: str(value) for name, value in look.items() if value is not None}
-    picture = session.service.call(Call("GET", f"/{code}/qr.{kind}", {**query, "level": level}))
+    picture = session.service.call(
+        Call("GET", f"/{code}/qr.{kind}", {**query, "level": level}, wants_json=False)
+    )
     if not isinstance(picture.body, bytes):
         raise Failure("the service answered with something else than a picture")
     write_whole(target, picture.body)

@@ -86,7 +86,10 @@ def stats(
     output = session.output
     if wants_csv:
         given = {name: value for name, value in query.items() if value is not None}
-        content = session.own_service.call(Call("GET", f"{path}.csv", given)).body or b""
+        content = (
+            session.own_service.call(Call("GET", f"{path}.csv", given, wants_json=False)).body
+            or b""
+        )
         output.line(content.decode(errors="replace").rstrip("\r\n").replace("\r\n", "\n"))
         return
     found = session.own_service.get(path, query)
