@@ -14,7 +14,7 @@ from typing import BinaryIO
 import requests
 
 from shorten.calls import Call
-from shorten.errors import Failure, NotFound, Unreachable
+from shorten.errors import Failure, Unreachable
 from shorten.progress import Bar
 from shorten.records import Records
 from shorten.refusals import unreachable
@@ -76,8 +76,10 @@ def account_mark(service: Service) -> str:
     """Return what tells this account's parts, through this key, from others'."""
     try:
         body = service.get("/api/account")
-    except NotFound:
-        return ""  # an older release
+    except Failure as failure:
+        if failure.status not in {400, 404}:
+            raise
+        return ""  # an older release, to which this is the code of a link
     key = body.get("key") or {}
     return f"{expect(body, 'account')['id']} {key.get('tag')}"
 
