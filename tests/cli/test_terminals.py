@@ -152,7 +152,8 @@ def test_statistics_are_a_chart_for_people_and_rows_for_scripts(
     agents = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:127.0) Gecko/127.0 Firefox/127.0"}
     for _ in range(3):
         live.client.get(f"{live.url}/{seen}", headers=agents, allow_redirects=False)
-    live.client.get(f"{live.url}/{seen}", headers={"User-Agent": "Googlebot/2.1"})
+    bot = {"User-Agent": "Googlebot/2.1"}
+    live.client.get(f"{live.url}/{seen}", headers=bot, allow_redirects=False)
     eventually(lambda: shorten("stats", seen).lines[0].split("\t")[2] == "3")
 
     totals = shorten("stats", seen, "--json").json["totals"]
