@@ -161,7 +161,8 @@ def test_statistics_are_a_chart_for_people_and_rows_for_scripts(
         assert terminal.end() == 0
 
     assert (totals["visits"], totals["bots"]) == (3, 1)
-    assert "3 ┤" in terminal.shown
+    assert "┤" in terminal.shown
+    assert "██" in terminal.shown
     assert "Firefox" in terminal.shown
     assert shorten("stats", "--csv").lines[0] == "kind,name,visits,visitors,bots,scans"
     assert shorten("stats", seen, "--tz", "Mars/Base").status == 1
