@@ -123,7 +123,7 @@ def create_app(settings: Settings) -> Flask:
             limits, redirect_status=settings.redirect_status, base=settings.public_base_url
         ),
         console_blueprint(limits, enabled=settings.console),
-        site_blueprint(limits, root=settings.root_redirect_url),
+        site_blueprint(limits, root=settings.root_redirect_url, console=settings.console),
         previews_blueprint(links, admission, link_answers),
         redirects_blueprint(links, limits, answers),
     ):

@@ -20,11 +20,15 @@ _ABOUT = (
 )
 _TEXT = "\n".join((*_ABOUT, "For programs: /api/docs", ""))
 _DOCS = Markup('<a href="/api/docs">/api/docs</a>')
+_CONSOLE = Markup('<p><a href="/console/">{}</a></p>')
 _KEPT = "public, max-age=86400"
 
 
-def site_blueprint(limits: RateLimits, *, root: str | None) -> Blueprint:
-    """Return the routes; `/` redirects to `root`, or says what this is."""
+def site_blueprint(limits: RateLimits, *, root: str | None, console: bool) -> Blueprint:
+    """Return the routes; `/` redirects to `root`, or says what this is.
+
+    `console`: whether there is a page to work with, to which a visitor is shown the way.
+    """
     blueprint = Blueprint("site", __name__)
 
     @blueprint.get("/")
@@ -34,7 +38,9 @@ def site_blueprint(limits: RateLimits, *, root: str | None) -> Blueprint:
             headers = [("Content-Length", "0"), ("Location", root)]
             return PreparedResponse(Prepared(302, headers, b""))
         if prefers_html(request):
-            return page("front", language_of(request.environ), docs=_DOCS)
+            language = language_of(request.environ)
+            own = _CONSOLE.format(language.labels["console"]) if console else Markup()
+            return page("front", language, values={"docs": _DOCS}, content=own)
         return Response(_TEXT, mimetype="text/plain", headers={"Vary": "Accept"})
 
     @blueprint.get("/robots.txt")

@@ -157,6 +157,7 @@ def test_languages_have_the_same_pages_with_the_same_marks() -> None:
         }
 
     assert marks(PT) == marks(EN)
+    assert set(PT.labels) == set(EN.labels)
     assert set(EN.texts) == {*REFUSALS, "fault", "bad_request", "front", "preview"}
 
 

@@ -25,6 +25,17 @@ def test_the_front_page_says_what_this_is(client: FlaskClient, path: str) -> Non
         assert loads not in page
 
 
+@pytest.mark.parametrize("enabled", ["true", "false"])
+def test_it_shows_the_way_to_the_page_to_work_with_if_there_is_one(
+    make_client: MakeClient, enabled: str
+) -> None:
+    client = make_client(CONSOLE_ENABLED=enabled)
+
+    page = client.get("/", headers={"Accept": BROWSER}).get_data(as_text=True)
+
+    assert ('<a href="/console/">' in page) == (client.get("/console/").status_code == 200)
+
+
 @pytest.mark.parametrize("accept", ["", "*/*", "application/json"])
 def test_programs_get_it_as_text(client: FlaskClient, accept: str) -> None:
     answer = client.get("/", headers={"Accept": accept})

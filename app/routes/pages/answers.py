@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.resources import files
 from string import Template
 
@@ -36,6 +37,7 @@ _PICTURE_OF = {
 _NO_ERRORS = frozenset({"front", "preview"})
 _INDEXED = frozenset({"front"})
 _NOTHING = Markup()
+_NO_VALUES: Mapping[str, str] = {}
 
 
 def template(name: str) -> jinja2.Template:
@@ -78,12 +80,12 @@ def page(
     language: Language,
     status: int = 200,
     *,
+    values: Mapping[str, str] = _NO_VALUES,
     content: Markup = _NOTHING,
-    **values: str,
 ) -> Response:
     """Return a page for who `prefers_html`, in a language; what it is given is escaped.
 
-    `content` comes last and is HTML, `values` replace the marks of the words.
+    `values` replace the marks of the words; `content` comes behind what happened, and is HTML.
     """
     filled = {name: escape(value) for name, value in values.items()}
     text = _PAGES[language.tag, kind].substitute(filled, content=content)

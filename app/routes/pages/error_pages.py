@@ -26,6 +26,8 @@ _GONE: Mapping[str | None, str] = {
     **{details: state.value for state, details in GONE.items()},
     BLOCKED: "blocked",
 }
+_WAITING = frozenset({"not_started", "too_many"})
+"""What says when it will be over."""
 
 
 def error_page(
@@ -37,16 +39,15 @@ def error_page(
     holds letters, digits, dots and dashes.
     """
     language = language_of(request.environ)
-    seconds = retry_after or 1
-    return page(
-        _kind(status, code, details),
-        language,
-        status,
-        error=f"{status} {code}",
-        request_id=request.environ.get("HTTP_X_REQUEST_ID", ""),
-        wait=language.wait(seconds),
-        moment=_moment(language, seconds),
-    )
+    kind = _kind(status, code, details)
+    values = {
+        "error": f"{status} {code}",
+        "request_id": request.environ.get("HTTP_X_REQUEST_ID", ""),
+    }
+    if kind in _WAITING:
+        seconds = retry_after or 1
+        values |= {"wait": language.wait(seconds), "moment": _moment(language, seconds)}
+    return page(kind, language, status, values=values)
 
 
 def _kind(status: int, code: str, details: str | None) -> str:
