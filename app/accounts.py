@@ -34,7 +34,7 @@ class Accounts:
         DatabaseUnavailable.
         """
         address = _checked_email(email)
-        _check_password(password)
+        check_password(password)
         name = _checked_username(username)
         try:
             user = self._table.insert(
@@ -55,7 +55,7 @@ class Accounts:
         if not email or not password:
             raise InvalidPayload("email and password are needed")
         spellings = _spellings(email)
-        known = self._table.credentials(*spellings) if spellings else None
+        known = self._table.login(*spellings) if spellings else None
         if len(password) > passwords.LONGEST:
             # As costly as any other wrong password, but never as costly as the client likes.
             password, known = password[: passwords.LONGEST], None
@@ -64,7 +64,7 @@ class Accounts:
             metrics.record_account("refused")
             raise InvalidCredentials
         metrics.record_account("logged_in")
-        return self._tokens.issue(known[0])
+        return self._tokens.issue(known[0], known[2])
 
 
 def _checked_email(email: str) -> str:
@@ -104,7 +104,8 @@ def _is_encodable(text: str) -> bool:
     return True
 
 
-def _check_password(password: str) -> None:
+def check_password(password: str) -> None:
+    """Raise InvalidPayload for a password that is too short or too long."""
     if not passwords.SHORTEST <= len(password) <= passwords.LONGEST:
         raise InvalidPayload(
             f"a password has {passwords.SHORTEST} to {passwords.LONGEST} characters"

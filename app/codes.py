@@ -7,11 +7,13 @@ import secrets
 import string
 
 from app.model.errors import InvalidAlias, ReservedWord
+from app.secret_keys import is_key
 
 LENGTH = 6
 ALPHABET = string.ascii_letters + string.digits
 RESERVED = frozenset(
     {
+        "account",
         "api",
         "apple-touch-icon-precomposed.png",
         "apple-touch-icon.png",
@@ -20,6 +22,7 @@ RESERVED = frozenset(
         "favicon.ico",
         "health",
         "healthz",
+        "keys",
         "links",
         "login",
         "metrics",
@@ -33,7 +36,7 @@ RESERVED = frozenset(
     }
 )
 """Every path segment under `/` or `/api/` that the service itself answers."""
-KEPT_FREE = frozenset({"account", "admin", "export", "import", "keys"})
+KEPT_FREE = frozenset({"admin", "export", "import"})
 """What the service may answer one day: no new alias may stand in its way."""
 SHORTEST_ALIAS, LONGEST_ALIAS = 3, 64
 
@@ -65,8 +68,11 @@ def is_reserved(text: str) -> bool:
 
 
 def is_alias(text: str) -> bool:
-    """Tell whether a link could have this as its alias, in whatever case, or as its code."""
-    return _ALIAS.fullmatch(text) is not None
+    """Tell whether a link could have this as its alias, in whatever case, or as its code.
+
+    An API key that was pasted where a code belongs is none, and gets into no cache.
+    """
+    return _ALIAS.fullmatch(text) is not None and not is_key(text)
 
 
 def accept_alias(text: str) -> str:

@@ -8,15 +8,18 @@ from collections.abc import Callable
 from functools import partial
 
 import msgspec
-from flask import Flask
+from flask import Blueprint, Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 import telemetry
 from app import metrics, targets
+from app.access import Access
 from app.accounts import Accounts
 from app.blocking import Blocklist
 from app.config import Settings
+from app.ending import Ending
 from app.fingerprints import fingerprints, shown, without_credentials
+from app.keys import Keys
 from app.links import Links
 from app.listing import Lists
 from app.managing import Managing
@@ -25,6 +28,7 @@ from app.passwords import Passwords
 from app.repeating import Repeating
 from app.reporting import Reporter
 from app.routes import bodies
+from app.routes.account import account_blueprint
 from app.routes.accounts import accounts_blueprint
 from app.routes.admission import Admission
 from app.routes.client_addresses import ClientAddresses
@@ -35,6 +39,7 @@ from app.routes.creation import LinkCreation
 from app.routes.errors import handle_errors
 from app.routes.forwarding import ForwardingNotes
 from app.routes.health import health_blueprint
+from app.routes.keys import keys_blueprint
 from app.routes.link_answers import LinkAnswers
 from app.routes.links import links_blueprint
 from app.routes.lists import lists_blueprint
@@ -50,6 +55,9 @@ from app.routes.short_way import AtOnce, BothWays, Readings, ShortWay, never
 from app.routes.site import site_blueprint
 from app.routes.statistics import statistics_blueprint
 from app.routes.visits import VisitAnswers
+from app.storage.access import AccessTable
+from app.storage.account_ends import AccountEnds, Sweeper
+from app.storage.api_keys import ApiKeyTable, KeyUses
 from app.storage.background import Background
 from app.storage.cache import LinkCache
 from app.storage.change_feed import MOST_REMEMBERED, ChangeFeed
@@ -88,13 +96,14 @@ def create_app(settings: Settings) -> Flask:
     database = Database(settings.postgres, concurrent=all_but_one)
     redis = Redis(settings.redis) if settings.redis else None
     limits = RateLimits(settings.rate_limits, redis, settings.jwt_secret)
-    tokens = Tokens(settings.jwt_secret, settings.jwt_secret_previous)
-    passwords = Passwords(max(1, settings.threads // 2), admitted=all_but_one)
-    accounts = Accounts(UserTable(database), passwords, tokens)
     counts = CreationCounts()
-    links, managing, background = _links(settings, database, redis, counts)
-
     origins = Origins(settings.cors_origins)
+    uses = KeyUses()
+    admission, access = _access(settings, database, limits, origins, uses)
+    links, managing, feed = _links(settings, database, redis)
+    jobs = [feed.look, counts.write, uses.write, Housekeeping(), Sweeper()]
+    background = Background(settings.postgres, jobs)
+
     _settle(app)
     countries = Countries(settings.country_header, settings.geoip_database)
     visits, upkeep = _visits(settings, database, countries)
@@ -105,7 +114,6 @@ def create_app(settings: Settings) -> Flask:
     creation = LinkCreation(links, managing, link_answers, counts)
     repeats = Repeats(Repeating(IdempotencyTable(database)))
     lists = Lists(LinkLists(database), TagTable(database))
-    admission = Admission(tokens, limits)
     for blueprint in (
         health_blueprint(
             postgres=HealthCheck(database).is_healthy,
@@ -118,7 +126,7 @@ def create_app(settings: Settings) -> Flask:
         managed_links_blueprint(links, managing, admission, link_answers, origins),
         statistics_blueprint(Statistician(StatisticsTable(database)), admission),
         links_blueprint(links, admission, answers),
-        accounts_blueprint(accounts, limits, origins),
+        *access,
         openapi_blueprint(
             limits, redirect_status=settings.redirect_status, base=settings.public_base_url
         ),
@@ -169,9 +177,29 @@ def _settle(app: Flask) -> None:
     handle_errors(app)
 
 
+def _access(
+    settings: Settings, database: Database, limits: RateLimits, origins: Origins, uses: KeyUses
+) -> tuple[Admission, tuple[Blueprint, ...]]:
+    """Return who is let in, and the routes of accounts and keys."""
+    all_but_one = max(1, settings.threads - 1)
+    passwords = Passwords(max(1, settings.threads // 2), admitted=all_but_one)
+    tokens = Tokens(settings.jwt_secret, settings.jwt_secret_previous)
+    users = UserTable(database)
+    known = Access(tokens, AccessTable(database), uses)
+    admission = Admission(known, limits)
+    accounts = Accounts(users, passwords, tokens)
+    keys = Keys(ApiKeyTable(database), known)
+    ending = Ending(users, AccountEnds(database), passwords, tokens, known)
+    return admission, (
+        accounts_blueprint(accounts, limits, origins),
+        account_blueprint(ending, keys, admission, limits, origins),
+        keys_blueprint(keys, admission, origins),
+    )
+
+
 def _links(
-    settings: Settings, database: Database, redis: Redis | None, counts: CreationCounts
-) -> tuple[Links, Managing, Background]:
+    settings: Settings, database: Database, redis: Redis | None
+) -> tuple[Links, Managing, ChangeFeed]:
     """Return the use cases of links, and what keeps their cache current."""
     blocklist = Blocklist()
     feed = ChangeFeed(blocklist, RedisFeed(redis, MOST_REMEMBERED) if redis else None)
@@ -184,7 +212,7 @@ def _links(
         blocklist=blocklist,
     )
     managing = Managing(ManagedLinkTable(database), cache, anonymous=settings.anonymous_fields)
-    return links, managing, Background(settings.postgres, [feed.look, counts.write, Housekeeping()])
+    return links, managing, feed
 
 
 def _waiting(visits: Visits, upkeep: Upkeep | None) -> VisitsState:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -125,8 +125,8 @@ class GivenFields(msgspec.Struct, frozen=True, omit_defaults=True):
 def checked(given: GivenFields, accept: Callable[[str], Target]) -> tuple[Fields, Target]:
     """Return the fields and the target; raise InvalidLink, or what `accept` raises for a URL."""
     target = accept(given.url)
-    starts_at = _moment("starts_at", given.starts_at)
-    expires_at = _moment("expires_at", given.expires_at)
+    starts_at = moment("starts_at", given.starts_at)
+    expires_at = moment("expires_at", given.expires_at)
     if starts_at is not None and expires_at is not None and expires_at <= starts_at:
         raise InvalidLink("expires_at must be after starts_at")
     if given.max_visits is not None and not 1 <= given.max_visits <= MOST_VISITS:
@@ -150,6 +150,11 @@ def checked(given: GivenFields, accept: Callable[[str], Target]) -> tuple[Fields
 def tag_key(name: str) -> str:
     """Return what makes two tags the same."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
+def has_tag(names: Iterable[str], tag: str) -> bool:
+    """Tell whether a tag is among some."""
+    return tag_key(tag) in map(tag_key, names)
 
 
 def accept_tag(name: str) -> str:
@@ -176,24 +181,30 @@ def _tags(names: Sequence[str]) -> tuple[str, ...]:
     for name in names:
         tag = accept_tag(name)
         tags.setdefault(tag_key(tag), tag)
-    if len(tags) > MOST_TAGS:
-        raise InvalidLink(f"a link has at most {MOST_TAGS} tags")
+    check_tags(tags)
     return tuple(tags.values())
 
 
-def _moment(name: str, text: str | None) -> datetime | None:
+def check_tags(tags: Collection[str]) -> None:
+    """Raise InvalidLink for more tags than a link may have."""
+    if len(tags) > MOST_TAGS:
+        raise InvalidLink(f"a link has at most {MOST_TAGS} tags")
+
+
+def moment(name: str, text: str | None) -> datetime | None:
+    """Return a moment of RFC 3339 in UTC; raise InvalidLink."""
     if text is None:
         return None
     reason = f"{name} must be a moment as in RFC 3339, such as 2026-11-27T18:30:00-03:00"
     if not _MOMENT.fullmatch(text):
         raise InvalidLink(reason)
     try:
-        moment = datetime.fromisoformat(text.upper()).astimezone(UTC)
+        read = datetime.fromisoformat(text.upper()).astimezone(UTC)
     except (ValueError, OverflowError):
         raise InvalidLink(reason) from None
-    if moment.year not in _YEARS:
+    if read.year not in _YEARS:
         raise InvalidLink(f"{name} must be between the years {_YEARS.start} and {_YEARS.stop}")
-    return moment
+    return read
 
 
 def _rules(given: Sequence[GivenRule], accept: Callable[[str], Target]) -> tuple[Rule, ...]:

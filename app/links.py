@@ -149,9 +149,12 @@ class Links:
         metrics.record_process_lookup(hit=True)
         metrics.record_resolved("found")
 
-    def owned_by(self, owner: UUID) -> LinkList:
-        """Return an owner's links, the newest first: 10,000 or 2 MiB of them at most."""
-        return self._table.owned_by(owner, MOST_LISTED)
+    def owned_by(self, owner: UUID, within: str | None = None) -> LinkList:
+        """Return an owner's links, the newest first: 10,000 or 2 MiB of them at most.
+
+        Whoever is limited to links `within` a tag gets those.
+        """
+        return self._table.owned_by(owner, MOST_LISTED, within=within)
 
     def _check(self, terms: Terms, *, scheduled: bool) -> None:
         """Raise what the link answers instead of leading anywhere."""

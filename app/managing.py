@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
 
 import msgspec
 
 from app import codes, metrics
-from app.fields import GivenFields, checked
+from app.fields import GivenFields, accept_tag, check_tags, checked, has_tag
+from app.model.callers import Caller
 from app.model.errors import (
     AliasTaken,
     EditConflict,
+    Forbidden,
     IdGenerationFailed,
     InvalidLink,
     LinkGone,
@@ -55,46 +57,54 @@ class Managing:
         self,
         given: GivenFields,
         alias: str | None,
-        owner: UUID | None,
+        caller: Caller | None,
         accept: Accept,
         place: Place | None = None,
     ) -> tuple[ManagedLink, bool]:
         """Return a link and whether it is new: an own alias with the same target is not.
 
+        Whoever is limited to a tag makes only links that have it, and finds no others.
         Errors: InvalidLink, InvalidAlias, ReservedWord, AliasTaken, MissingToken, InvalidToken,
         what `accept` raises, DatabaseUnavailable, IdGenerationFailed, TargetTaken.
         """
-        if owner is None:
+        if caller is None:
             self._check_anonymous(given, alias)
         fields, target = checked(given, accept)
+        fields = _with_tag(fields, caller)
         wanted = None if alias is None else codes.accept_alias(alias)
         if place is not None and (before := self._table.made_before(place)):
-            return self._own(before, owner), True
-        code = self._insert(wanted, fields, owner, place)
+            return self._own(before, caller), True
+        code = self._insert(wanted, fields, caller, place)
         if code is None:
-            return self._known_alias(wanted or "", target, owner), False
-        link = self._own(code, owner)
+            return self._known_alias(wanted or "", target, caller), False
+        link = self._own(code, caller)
         # Also undoes what a look at the code may have left: "no link has this code".
         self._cache.put(code, known_of(link.terms))
         metrics.record_created(new=True)
         return link, True
 
-    def get(self, code: str, owner: UUID) -> ManagedLink:
-        """Return one of the owner's links; raise UrlNotFound."""
-        return self._own(code, owner)
+    def get(self, code: str, caller: Caller) -> ManagedLink:
+        """Return one of the caller's links; raise UrlNotFound."""
+        return self._own(code, caller)
 
     def change(
-        self, code: str, patch: object, owner: UUID, accept: Accept, revisions: Revisions = None
+        self,
+        code: str,
+        patch: object,
+        caller: Caller,
+        accept: Accept,
+        revisions: Revisions = None,
     ) -> ManagedLink:
         """Apply a JSON merge patch (RFC 7396) to what an owner may set of a link.
 
-        Errors: UrlNotFound, InvalidLink, LinkGone for one that was deleted, PreconditionFailed
+        Whoever is limited to a tag cannot take it off: Forbidden. Other errors:
+        UrlNotFound, InvalidLink, LinkGone for one that was deleted, PreconditionFailed
         if it is not at one of `revisions`, EditConflict, what `accept` raises, TargetTaken.
         """
         if not isinstance(patch, dict):
             raise InvalidLink("a merge patch for a link is a JSON object")
         for _ in range(_EDITS):
-            seen = self._own(code, owner)
+            seen = self._own(code, caller)
             if revisions is not None and seen.terms.revision not in revisions:
                 raise PreconditionFailed
             if seen.terms.deleted:
@@ -102,24 +112,26 @@ class Managing:
             fields, _ = checked(
                 patched(seen, patch, datetime.now(UTC)), _unless_kept(seen.terms, accept)
             )
-            if self._table.update(seen, fields, owner, findable=_is_findable(seen, fields)):
-                return self._announced(self._own(seen.code, owner))
+            if caller.tag is not None and not has_tag(fields.tags, caller.tag):
+                raise Forbidden("the API key is limited to a tag, and cannot take it off")
+            if self._table.update(seen, fields, caller.user, findable=_is_findable(seen, fields)):
+                return self._announced(self._own(seen.code, caller))
         raise EditConflict
 
-    def disable(self, code: str, owner: UUID, revisions: Revisions = None) -> ManagedLink:
+    def disable(self, code: str, caller: Caller, revisions: Revisions = None) -> ManagedLink:
         """Let a link send nobody anywhere; errors as `change`."""
-        changed = self._table.disable(code, owner, revisions)
-        return self._announced(changed or self._refuse(code, owner, revisions))
+        changed = self._table.disable(code, caller.user, revisions, caller.tag)
+        return self._announced(changed or self._refuse(code, caller, revisions))
 
-    def enable(self, code: str, owner: UUID, revisions: Revisions = None) -> ManagedLink:
+    def enable(self, code: str, caller: Caller, revisions: Revisions = None) -> ManagedLink:
         """Undo a disabling or a deletion; also raises LinkLocked."""
-        changed = self._table.enable(code, owner, revisions)
-        return self._announced(changed or self._refuse(code, owner, revisions))
+        changed = self._table.enable(code, caller.user, revisions, caller.tag)
+        return self._announced(changed or self._refuse(code, caller, revisions))
 
-    def delete(self, code: str, owner: UUID, revisions: Revisions = None) -> None:
+    def delete(self, code: str, caller: Caller, revisions: Revisions = None) -> None:
         """Delete a link; its code is never given out again."""
-        changed = self._table.delete(code, owner, revisions)
-        self._announced(changed or self._refuse(code, owner, revisions))
+        changed = self._table.delete(code, caller.user, revisions, caller.tag)
+        self._announced(changed or self._refuse(code, caller, revisions))
 
     def _check_anonymous(self, given: GivenFields, alias: str | None) -> None:
         fields = msgspec.structs.asdict(given)
@@ -128,9 +140,10 @@ class Managing:
             raise MissingToken("these fields need an account")
 
     def _insert(
-        self, alias: str | None, fields: Fields, owner: UUID | None, place: Place | None
+        self, alias: str | None, fields: Fields, caller: Caller | None, place: Place | None
     ) -> str | None:
         """Return the code of the new link, None if the alias is taken."""
+        owner = None if caller is None else caller.user
         if alias is not None:
             return alias if self._table.insert(alias, fields, owner, place) else None
         for _ in range(_ATTEMPTS):
@@ -143,24 +156,29 @@ class Managing:
                 return code
         raise IdGenerationFailed
 
-    def _known_alias(self, alias: str, target: Target, owner: UUID | None) -> ManagedLink:
-        link = self._table.owned(alias, owner)
+    def _known_alias(self, alias: str, target: Target, caller: Caller | None) -> ManagedLink:
+        link = self._owned(alias, caller)
         if link is None or link.terms.deleted or link.terms.target != target.url:
             raise AliasTaken
         metrics.record_created(new=False)
         return link
 
-    def _own(self, code: str, owner: UUID | None) -> ManagedLink:
-        link = self._table.owned(code, owner) if codes.is_alias(code) else None
+    def _owned(self, code: str, caller: Caller | None) -> ManagedLink | None:
+        if caller is None:
+            return self._table.owned(code, None)
+        return self._table.owned(code, caller.user, caller.tag)
+
+    def _own(self, code: str, caller: Caller | None) -> ManagedLink:
+        link = self._owned(code, caller) if codes.is_alias(code) else None
         if link is None and code != code.lower() and codes.is_alias(code):
-            link = self._table.owned(code.lower(), owner)
+            link = self._owned(code.lower(), caller)
         if link is None:
             raise UrlNotFound
         return link
 
-    def _refuse(self, code: str, owner: UUID, revisions: Revisions) -> ManagedLink:
+    def _refuse(self, code: str, caller: Caller, revisions: Revisions) -> ManagedLink:
         """Raise what kept a statement from changing a link."""
-        link = self._own(code, owner)
+        link = self._own(code, caller)
         if revisions is not None and link.terms.revision not in revisions:
             raise PreconditionFailed
         if link.locked:
@@ -172,6 +190,15 @@ class Managing:
     def _announced(self, link: ManagedLink) -> ManagedLink:
         self._cache.changed(link.code, known_of(link.terms))
         return link
+
+
+def _with_tag(fields: Fields, caller: Caller | None) -> Fields:
+    """Return what is given of a link, with the tag that its maker is limited to."""
+    if caller is None or caller.tag is None or has_tag(fields.tags, caller.tag):
+        return fields
+    tags = (*fields.tags, accept_tag(caller.tag))
+    check_tags(tags)
+    return replace(fields, tags=tags)
 
 
 def known_of(terms: Terms) -> PlainLink | Terms:

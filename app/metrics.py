@@ -64,10 +64,13 @@ _refused = Count(
 _accounts = Count(
     "shortener.accounts.requests",
     "{request}",
-    "Signups and logins by outcome",
+    "What was done with accounts, by outcome",
     "shortener.outcome",
     "signed_up",
     "logged_in",
+    "password_changed",
+    "logged_out_everywhere",
+    "deleted",
     "refused",
 )
 
@@ -157,7 +160,7 @@ def record_refused(limit: str) -> None:
 
 
 def record_account(outcome: str) -> None:
-    """Count a signup or login: `signed_up`, `logged_in` or `refused`."""
+    """Count what was done with an account; `refused`: a signup, or a wrong password."""
     _accounts.add(outcome)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hmac
 import time
+from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import jwt
@@ -15,7 +17,20 @@ LIFETIME = 24 * 3600
 
 _ALGORITHM = "HS256"
 _LONGEST = 2048
-_CLOCK_SKEW = 5.0
+CLOCK_SKEW = 5.0
+"""Seconds by which the clocks of those who issue and verify may differ."""
+_GENERATION = "gen"
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What a token says."""
+
+    user: UUID
+    issued_at: float
+    """Seconds since 1970, by the clock of whoever issued it."""
+    generation: int | None
+    """Which of its user's it is; None for one of the Go service's, which knows of none."""
 
 
 class Tokens:
@@ -26,21 +41,35 @@ class Tokens:
         self._accepted = (secret,) if previous is None else (secret, previous)
         self._headers = {"kid": key_id(secret)}
 
-    def issue(self, user_id: UUID) -> str:
-        """Return a token for the user, valid for 24 hours from now."""
+    def issue(self, user_id: UUID, generation: int = 0) -> str:
+        """Return a token for the user, valid for 24 hours from now.
+
+        The first generation is not named: the claims are those of the contract.
+        """
         now = int(time.time())
-        claims = {"user_id": str(user_id), "iat": now, "nbf": now, "exp": now + LIFETIME}
+        claims: dict[str, Any] = {
+            "user_id": str(user_id),
+            "iat": now,
+            "nbf": now,
+            "exp": now + LIFETIME,
+        }
+        if generation:
+            claims[_GENERATION] = generation
         return jwt.encode(
             claims, self._secret, algorithm=_ALGORITHM, headers=self._headers, sort_headers=True
         )
 
     def verify(self, token: str) -> UUID:
         """Return the user's id; raise InvalidToken, which tells the log what is wrong with it."""
+        return self.read(token).user
+
+    def read(self, token: str) -> Claims:
+        """Return what a token says; errors as `verify`."""
         if len(token) > _LONGEST:
             raise InvalidToken(TokenFault.MALFORMED)
         read = [_read(token, secret) for secret in self._accepted]
         for found in read:
-            if isinstance(found, UUID):
+            if isinstance(found, Claims):
                 return found
         # Under the wrong one of two secrets nothing but the signature is seen.
         faults = [found for found in read if isinstance(found, TokenFault)]
@@ -57,21 +86,29 @@ def key_id(secret: str) -> str:
     return hmac.digest(secret.encode(), b"kid", "sha256")[:6].hex()
 
 
-def _read(token: str, secret: str) -> UUID | TokenFault:
+def _read(token: str, secret: str) -> Claims | TokenFault:
     try:
-        claims = jwt.decode(
+        decoded = jwt.decode_complete(
             token,
             secret,
             algorithms=[_ALGORITHM],
-            leeway=_CLOCK_SKEW,
+            leeway=CLOCK_SKEW,
             options={"require": ["user_id", "exp", "iat", "nbf"]},
         )
-        return UUID(claims["user_id"])
+        claims = decoded["payload"]
+        # Any `kid`, which the signature covers, is a token of ours: the Go service's have none.
+        ours = "kid" in decoded["header"]
+        generation = claims.get(_GENERATION, 0 if ours else None)
+        if _GENERATION in claims and type(generation) is not int:
+            return TokenFault.MALFORMED
+        return Claims(UUID(claims["user_id"]), float(claims["iat"]), generation)
     except jwt.ExpiredSignatureError:
         return TokenFault.EXPIRED
     except jwt.ImmatureSignatureError:
         return TokenFault.NOT_YET_VALID
     except (jwt.InvalidSignatureError, jwt.InvalidAlgorithmError):
         return TokenFault.SIGNATURE
-    except (jwt.PyJWTError, ValueError, TypeError, AttributeError, RecursionError):
+    except (
+        jwt.PyJWTError, ValueError, TypeError, AttributeError, OverflowError, RecursionError,
+    ):  # fmt: skip
         return TokenFault.MALFORMED

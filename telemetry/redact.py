@@ -14,10 +14,12 @@ _SECRET_NAME = re.compile(
     r"passw|pwd|secret|token|authorization|cookie|api[_-]?key|credential", re.IGNORECASE
 )
 # Most lines hold none of these: one pass decides.
-_SUSPECT = re.compile(r"://|%3a|eyJ|bearer|basic|passw|pwd|secret|token|api[_-]?key", re.IGNORECASE)
+_SUSPECT = re.compile(
+    r"://|%3a|eyJ|fon_|bearer|basic|passw|pwd|secret|token|api[_-]?key", re.IGNORECASE
+)
 # The same for ASCII at half the cost: without IGNORECASE the engine skips to what can begin one.
 _SUSPECT_ASCII = re.compile(
-    "://|%3[aA]|[eE][yY][jJ]|[bB](?:[eE][aA][rR][eE][rR]|[aA][sS][iI][cC])"
+    "://|%3[aA]|[eE][yY][jJ]|[fF][oO][nN]_|[bB](?:[eE][aA][rR][eE][rR]|[aA][sS][iI][cC])"
     "|[pP](?:[aA][sS][sS][wW]|[wW][dD])|[sS][eE][cC][rR][eE][tT]|[tT][oO][kK][eE][nN]"
     "|[aA][pP][iI][_-]?[kK][eE][yY]"
 )
@@ -61,6 +63,8 @@ _RULES: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]
     ),
     # a JSON Web Token, whole or in parts
     (re.compile(r"\beyJ[\w-]{5,}(\.[\w-]*)*"), MASK),
+    # an API key, whole wherever it stands, or cut where it begins a word
+    (re.compile(r"(?<![A-Za-z0-9])fon_[\w-]{16,}|fon_[\w-]{43}"), f"fon_{MASK}"),
     (re.compile(r"\b(bearer|basic)\s+[\w.~+/=-]{6,}", re.IGNORECASE), rf"\g<1> {MASK}"),
     (
         re.compile(

@@ -14,9 +14,12 @@ ServiceError                     status  code
 ├── MissingToken                 401     MISSING_TOKEN
 ├── InvalidToken                 401     INVALID_TOKEN
 ├── InvalidCredentials           401     INVALID_CREDENTIALS
+├── Forbidden                    403     FORBIDDEN
+├── WrongPassword                403     WRONG_PASSWORD
 ├── ForeignOrigin                403     FOREIGN_ORIGIN
 ├── LinkLocked                   403     LINK_LOCKED
 ├── UrlNotFound                  404     URL_NOT_FOUND
+├── KeyNotFound                  404     KEY_NOT_FOUND
 ├── LinkNotStarted               404     LINK_NOT_STARTED
 ├── TagNotFound                  404     TAG_NOT_FOUND
 ├── NotFound                     404     NOT_FOUND
@@ -28,6 +31,7 @@ ServiceError                     status  code
 ├── TagExists                    409     TAG_EXISTS
 ├── EditConflict                 409     EDIT_CONFLICT
 ├── IdempotencyKeyInUse          409     IDEMPOTENCY_KEY_IN_USE
+├── TooManyKeys                  409     TOO_MANY_KEYS
 ├── LinkGone                     410     LINK_GONE
 ├── PreconditionFailed           412     PRECONDITION_FAILED
 ├── IdempotencyKeyReused         422     IDEMPOTENCY_KEY_REUSED
@@ -122,6 +126,13 @@ class TokenFault(StrEnum):
     """Whoever issued it has a clock that is ahead of ours."""
     MALFORMED = "malformed"
     USER_GONE = "user_gone"
+    ENDED = "ended"
+    """By a password change, or by logging out everywhere."""
+    KEY_UNKNOWN = "key_unknown"
+    """An API key that was revoked, or never was."""
+    KEY_EXPIRED = "key_expired"
+    CONTRADICTION = "contradiction"
+    """Two headers that name different callers."""
     MISSING = "missing"
 
 
@@ -179,14 +190,14 @@ class MissingToken(ServiceError):
 
 
 class InvalidToken(ServiceError):
-    """The Bearer token is malformed, forged, expired or of a user who is gone."""
+    """The Bearer token or the API key is malformed, forged, ended or of a user who is gone."""
 
     status = 401
     code = "INVALID_TOKEN"
     message = "invalid or expired token"
 
-    def __init__(self, fault: TokenFault) -> None:
-        super().__init__(reason=fault)
+    def __init__(self, fault: TokenFault, details: str | None = None) -> None:
+        super().__init__(details, reason=fault)
         self.fault = fault
 
 
@@ -199,6 +210,25 @@ class InvalidCredentials(ServiceError):
 
     def __init__(self) -> None:
         super().__init__(reason="credentials")
+
+
+class Forbidden(ServiceError):
+    """Whoever calls may not do this; the details say what is missing."""
+
+    status = 403
+    code = "FORBIDDEN"
+    message = "Not allowed"
+
+
+class WrongPassword(ServiceError):
+    """Somebody who is logged in gives a password that is not theirs."""
+
+    status = 403
+    code = "WRONG_PASSWORD"
+    message = "The password is wrong"
+
+    def __init__(self) -> None:
+        super().__init__(reason="password")
 
 
 class ForeignOrigin(ServiceError):
@@ -223,6 +253,14 @@ class UrlNotFound(ServiceError):
     status = 404
     code = "URL_NOT_FOUND"
     message = "Short URL not found"
+
+
+class KeyNotFound(ServiceError):
+    """The caller has no API key with this number."""
+
+    status = 404
+    code = "KEY_NOT_FOUND"
+    message = "API key not found"
 
 
 class LinkNotStarted(ServiceError):
@@ -314,6 +352,14 @@ class IdempotencyKeyInUse(ServiceError):
 
     def __init__(self) -> None:
         super().__init__(retry_after=1)
+
+
+class TooManyKeys(ServiceError):
+    """The account has as many API keys as it may have."""
+
+    status = 409
+    code = "TOO_MANY_KEYS"
+    message = "Too many API keys"
 
 
 class LinkGone(ServiceError):

@@ -21,6 +21,13 @@ def json_answer(body: msgspec.Struct, status: int = 200) -> Response:
     return Response(json_bytes(body), status, mimetype="application/json")
 
 
+def empty_answer() -> Response:
+    """Return the answer of what has nothing to tell."""
+    answer = Response(status=204)
+    del answer.headers["Content-Type"]  # there is no content
+    return answer
+
+
 def in_utc(moment: datetime) -> datetime:
     """Return a moment of the database in UTC; one without a zone already is."""
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
-from uuid import UUID
 
 from flask import Request
 
 from app.links import Links
 from app.managing import Managing
+from app.model.callers import Caller
 from app.routes.link_answers import LinkAnswers
 from app.routes.schemas import CreateBody, KnownLink, NewLink
 from app.storage.creations import CreationCounts
@@ -30,16 +30,17 @@ class LinkCreation:
         self,
         request: Request,
         body: CreateBody,
-        owner: UUID | None,
+        caller: Caller | None,
         place: Place | None = None,
     ) -> NewLink | KnownLink:
         """Return the answer for a link; errors as those of the use cases."""
-        if body.is_plain:
+        if body.is_plain and (caller is None or caller.tag is None):
+            owner = None if caller is None else caller.user
             code, new = self._links.shorten(body.url, owner=owner, request_host=request.host)
             shown = None
         else:
             accept = partial(self._links.accept, request_host=request.host)
-            link, new = self._managing.create(body, body.alias, owner, accept, place)
+            link, new = self._managing.create(body, body.alias, caller, accept, place)
             code, shown = link.code, self._answers.body(request, link)
         if new:
             self._counts.add(request.remote_addr, shown.url if shown else body.url)

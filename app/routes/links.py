@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, request
 
 from app.links import Links
+from app.model.callers import Scope
 from app.model.links import LinkList
 from app.routes.admission import Admission
 from app.routes.answers import PreparedResponse, in_utc, json_bytes
@@ -28,7 +29,8 @@ def links_blueprint(links: Links, admission: Admission, visits: VisitAnswers) ->
 
     @blueprint.get("/user/urls")
     def own() -> Response:
-        return _list(links.owned_by(admission.owner(request)))
+        caller = admission.owner(request, Scope.LINKS_READ)
+        return _list(links.owned_by(caller.user, caller.tag))
 
     return blueprint
 

@@ -9,8 +9,10 @@ from flask import Blueprint, Response, request
 
 from app.links import Links
 from app.managing import Managing
+from app.model.callers import Scope
 from app.model.errors import InvalidJson
 from app.routes.admission import Admission
+from app.routes.answers import empty_answer
 from app.routes.bodies import BodyReader
 from app.routes.link_answers import LinkAnswers, seen_revisions
 from app.routes.origins import Origins
@@ -29,33 +31,33 @@ def managed_links_blueprint(
 
     @blueprint.get("")
     def show(code: str) -> Response:
-        owner = admission.owner(request)
-        return answers.answer(request, managing.get(code, owner))
+        caller = admission.owner(request, Scope.LINKS_READ)
+        return answers.answer(request, managing.get(code, caller))
 
     @blueprint.patch("")
     def change(code: str) -> Response:
-        owner = admission.owner(request)
+        caller = admission.owner(request, Scope.LINKS_WRITE)
         accept = partial(links.accept, request_host=request.host)
         patch = patches.read(request)
-        changed = managing.change(code, patch, owner, accept, seen_revisions(request))
+        changed = managing.change(code, patch, caller, accept, seen_revisions(request))
         return answers.answer(request, changed)
 
     @blueprint.delete("")
     def delete(code: str) -> Response:
-        owner = admission.owner(request)
-        managing.delete(code, owner, seen_revisions(request))
-        answer = Response(status=204)
-        del answer.headers["Content-Type"]  # there is no content
-        return answer
+        caller = admission.owner(request, Scope.LINKS_WRITE)
+        managing.delete(code, caller, seen_revisions(request))
+        return empty_answer()
 
     @blueprint.post("/enable")
     def enable(code: str) -> Response:
-        owner = admission.owner(request)
-        return answers.answer(request, managing.enable(code, owner, seen_revisions(request)))
+        caller = admission.owner(request, Scope.LINKS_WRITE)
+        enabled = managing.enable(code, caller, seen_revisions(request))
+        return answers.answer(request, enabled)
 
     @blueprint.post("/disable")
     def disable(code: str) -> Response:
-        owner = admission.owner(request)
-        return answers.answer(request, managing.disable(code, owner, seen_revisions(request)))
+        caller = admission.owner(request, Scope.LINKS_WRITE)
+        disabled = managing.disable(code, caller, seen_revisions(request))
+        return answers.answer(request, disabled)
 
     return blueprint

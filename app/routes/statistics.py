@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from flask import Blueprint, Request, Response, request
 
+from app.model.callers import Scope
 from app.routes.admission import Admission
-from app.routes.answers import json_answer
+from app.routes.answers import empty_answer, json_answer
 from app.routes.schemas_statistics import (
     StatisticsAnswer,
     StepAnswer,
@@ -34,12 +35,13 @@ def statistics_blueprint(statistician: Statistician, admission: Admission) -> Bl
     blueprint = Blueprint("statistics", __name__, url_prefix="/api")
 
     def of_link(code: str) -> Statistics:
-        owner = admission.owner(request)
-        return statistician.of_link(code, owner, _question(request))
+        caller = admission.owner(request, Scope.STATISTICS_READ)
+        return statistician.of_link(code, caller.user, _question(request), caller.tag)
 
     def of_all() -> Statistics:
-        owner = admission.owner(request)
-        return statistician.of_all(owner, request.args.get("tag"), _question(request))
+        caller = admission.owner(request, Scope.STATISTICS_READ)
+        tag = request.args.get("tag")
+        return statistician.of_all(caller.user, tag, _question(request), caller.tag)
 
     @blueprint.get("/links/<code>/statistics")
     def link(code: str) -> Response:
@@ -51,10 +53,9 @@ def statistics_blueprint(statistician: Statistician, admission: Admission) -> Bl
 
     @blueprint.delete("/links/<code>/statistics")
     def forget(code: str) -> Response:
-        statistician.forget(code, admission.owner(request))
-        answer = Response(status=204)
-        del answer.headers["Content-Type"]  # there is no content
-        return answer
+        caller = admission.owner(request, Scope.LINKS_WRITE)
+        statistician.forget(code, caller.user, caller.tag)
+        return empty_answer()
 
     @blueprint.get("/statistics")
     def all_links() -> Response:

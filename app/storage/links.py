@@ -8,6 +8,7 @@ from uuid import UUID
 
 import psycopg
 
+from app.fields import tag_key
 from app.model.errors import InvalidToken, InvalidUrl, TargetTaken, TokenFault
 from app.model.links import Known, Link, LinkList, NoLink
 from app.storage.database import Database
@@ -112,6 +113,32 @@ _SELECT_OWNED = Statement("""
     WHERE users.id = %(owner)s AND users.deleted_at IS NULL
     ORDER BY links.created_at DESC NULLS LAST, links.id DESC
 """)
+# Of the links with one tag. They are sorted: an index knows the links of a tag, none their age.
+_SELECT_TAGGED = Statement("""
+    SELECT links.id, CASE WHEN links.bytes <= %(bytes)s THEN links.original_url END,
+        links.created_at
+    FROM users LEFT JOIN LATERAL (
+        SELECT id, created_at,
+            CASE WHEN octet_length(original_url) <= %(longest)s THEN original_url END
+                AS original_url,
+            sum(64 + octet_length(id) + octet_length(original_url))
+                FILTER (WHERE octet_length(original_url) <= %(longest)s)
+                OVER (ORDER BY created_at DESC NULLS LAST, id DESC ROWS UNBOUNDED PRECEDING)
+                AS bytes
+        FROM (
+            SELECT urls.id, urls.original_url, urls.created_at
+            FROM tags
+            JOIN link_tags ON link_tags.tag_id = tags.id
+            JOIN urls ON urls.id = link_tags.code
+            WHERE tags.user_id = users.id AND tags.key = %(within)s
+                AND urls.user_id = users.id AND urls.deleted_at IS NULL
+            ORDER BY urls.created_at DESC NULLS LAST, urls.id DESC
+            LIMIT %(limit)s
+        ) AS newest
+    ) AS links ON true
+    WHERE users.id = %(owner)s AND users.deleted_at IS NULL
+    ORDER BY links.created_at DESC NULLS LAST, links.id DESC
+""")
 LONGEST_TARGET = 1 << 20
 """Bytes of a stored target that is read: the Go service took any length."""
 MOST_BYTES = 2 << 20
@@ -173,18 +200,27 @@ class LinkTable:
         rows = self._database.rows(_USE_VISIT, {"code": code}, repeatable=False)
         return (rows[0][0] or 0, rows[0][1]) if rows else None
 
-    def owned_by(self, owner: UUID, limit: int, most_bytes: int = MOST_BYTES) -> LinkList:
+    def owned_by(
+        self,
+        owner: UUID,
+        limit: int,
+        most_bytes: int = MOST_BYTES,
+        within: str | None = None,
+    ) -> LinkList:
         """Return an owner's links, the newest first, at most `limit` and so many bytes.
 
-        InvalidToken: the owner does not exist, or no longer.
+        Only those `within` a tag, if one is given. InvalidToken: the owner does not exist, or no
+        longer.
         """
         values = {
             "owner": owner,
+            "within": None if within is None else tag_key(within),
             "limit": limit + 1,  # one more tells that there are more
             "bytes": most_bytes,
             "longest": LONGEST_TARGET,
         }
-        rows = self._database.rows(_SELECT_OWNED, values, repeatable=True)
+        statement = _SELECT_OWNED if within is None else _SELECT_TAGGED
+        rows = self._database.rows(statement, values, repeatable=True)
         if not rows:
             raise InvalidToken(TokenFault.USER_GONE)
         links = tuple(

@@ -73,10 +73,17 @@ _INSERT_ANONYMOUS = Statement(f"""
     SELECT true, EXISTS (SELECT FROM inserted)
 """)  # noqa: S608  # parts of ours
 _OF_CALLER = "urls.user_id IS NOT DISTINCT FROM %(owner)s::uuid"
+WITHIN = """
+    (%(within)s::text IS NULL OR urls.tag_ids @> ARRAY[(
+        SELECT limits.id FROM tags AS limits
+        WHERE limits.user_id = %(owner)s::uuid AND limits.key = %(within)s::text
+    )])
+"""
+"""Whether a link has the tag that a caller is limited to, if there is one."""
 _SELECT = Statement(f"""
     SELECT {MANAGED}
     FROM urls LEFT JOIN link_counts AS counts ON counts.code = urls.id
-    WHERE urls.id = %(code)s AND {_OF_CALLER}
+    WHERE urls.id = %(code)s AND {_OF_CALLER} AND {WITHIN}
 """)  # noqa: S608  # parts of ours
 _AS_SEEN = "coalesce(urls.revision, 0) = %(revision)s::bigint"
 # Title and tags alone leave a link to be found again by its target; nothing else does, for good.
@@ -105,7 +112,7 @@ _NOT_FOUND = "target_digest = NULL, digest_due = false"
 _SET = """
     WITH urls AS (
         UPDATE urls SET {assigned}
-        WHERE id = %(code)s AND user_id = %(owner)s AND {condition}
+        WHERE id = %(code)s AND user_id = %(owner)s AND {within} AND {condition}
             AND (%(revisions)s::bigint[] IS NULL
                 OR coalesce(revision, 0) = ANY (%(revisions)s::bigint[]))
         RETURNING urls.*
@@ -117,6 +124,7 @@ _DISABLE = Statement(
         assigned=f"disabled_at = coalesce(disabled_at, now()), {_NOT_FOUND}",
         condition="deleted_at IS NULL",
         columns=MANAGED,
+        within=WITHIN,
     )
 )
 _ENABLE = Statement(
@@ -124,6 +132,7 @@ _ENABLE = Statement(
         assigned="disabled_at = NULL, deleted_at = NULL",
         condition="locked_because IS NULL",
         columns=MANAGED,
+        within=WITHIN,
     )
 )
 _DELETE = Statement(
@@ -131,6 +140,7 @@ _DELETE = Statement(
         assigned=f"deleted_at = coalesce(deleted_at, now()), {_NOT_FOUND}",
         condition="true",
         columns=MANAGED,
+        within=WITHIN,
     )
 )
 _SELECT_NOTED = Statement(
@@ -183,9 +193,10 @@ class ManagedLinkTable:
         rows = self._database.rows(_SELECT_NOTED, values, repeatable=True)
         return rows[0][0] if rows else None
 
-    def owned(self, code: str, owner: UUID | None) -> ManagedLink | None:
-        """Return a link of this owner, or of nobody."""
-        rows = self._database.rows(_SELECT, {"code": code, "owner": owner}, repeatable=True)
+    def owned(self, code: str, owner: UUID | None, within: str | None = None) -> ManagedLink | None:
+        """Return a link of this owner, or of nobody; None also for one without the tag `within`."""
+        values = {"code": code, "owner": owner, "within": _limit(within)}
+        rows = self._database.rows(_SELECT, values, repeatable=True)
         return managed_from(rows[0]) if rows else None
 
     def update(self, seen: ManagedLink, fields: Fields, owner: UUID, *, findable: bool) -> bool:
@@ -200,23 +211,38 @@ class ManagedLinkTable:
         }
         return bool(self._write(_UPDATE, values, repeatable=True))
 
-    def disable(self, code: str, owner: UUID, revisions: Revisions) -> ManagedLink | None:
-        """Disable; None for what is not there, not the owner's, deleted, or at other revisions."""
-        return self._set(_DISABLE, code, owner, revisions)
+    def disable(
+        self, code: str, owner: UUID, revisions: Revisions, within: str | None = None
+    ) -> ManagedLink | None:
+        """Disable.
 
-    def enable(self, code: str, owner: UUID, revisions: Revisions) -> ManagedLink | None:
+        None for what is not there, not the owner's, without the tag `within`, deleted, or at other
+        revisions.
+        """
+        return self._set(_DISABLE, code, owner, revisions, within)
+
+    def enable(
+        self, code: str, owner: UUID, revisions: Revisions, within: str | None = None
+    ) -> ManagedLink | None:
         """Enable, and undo a deletion; None as `disable`, and for a link that is locked."""
-        return self._set(_ENABLE, code, owner, revisions)
+        return self._set(_ENABLE, code, owner, revisions, within)
 
-    def delete(self, code: str, owner: UUID, revisions: Revisions) -> ManagedLink | None:
+    def delete(
+        self, code: str, owner: UUID, revisions: Revisions, within: str | None = None
+    ) -> ManagedLink | None:
         """Delete; its row stays, so that the code is never given out again. None as `disable`."""
-        return self._set(_DELETE, code, owner, revisions)
+        return self._set(_DELETE, code, owner, revisions, within)
 
     def _set(
-        self, statement: Statement, code: str, owner: UUID, revisions: Revisions
+        self,
+        statement: Statement,
+        code: str,
+        owner: UUID,
+        revisions: Revisions,
+        within: str | None,
     ) -> ManagedLink | None:
         among = None if revisions is None else list(revisions)
-        values = {"code": code, "owner": owner, "revisions": among}
+        values = {"code": code, "owner": owner, "revisions": among, "within": _limit(within)}
         rows = self._database.rows(statement, values, repeatable=True)
         return managed_from(rows[0]) if rows else None
 
@@ -231,6 +257,10 @@ class ManagedLinkTable:
             raise TargetTaken from None
         except psycopg.errors.ProgramLimitExceeded:
             raise InvalidUrl("the URL is too long for the service before this one") from None
+
+
+def _limit(within: str | None) -> str | None:
+    return None if within is None else tag_key(within)
 
 
 def _values(

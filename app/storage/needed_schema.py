@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from app.storage.needed_access import ACCESS
 from app.storage.needed_managed import MANAGED
 from app.storage.needed_visits import VISITS
 
@@ -58,7 +59,7 @@ CORE: Mapping[str, frozenset[str]] = {
         }
     ),
 }
-_PARTS = (CORE, MANAGED, VISITS)
+_PARTS = (CORE, MANAGED, VISITS, ACCESS)
 NEEDED: Mapping[str, frozenset[str]] = {
     table: frozenset().union(*(part.get(table, frozenset()) for part in _PARTS))
     for table in dict.fromkeys(table for part in _PARTS for table in part)

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from functools import lru_cache
+from uuid import UUID
 
 from limits import RateLimitItemPerSecond
 from limits.storage import RedisStorage
@@ -35,16 +36,39 @@ class RateLimits:
         self._general = _SharedWindow("general", settings.general, redis, secret)
         self._auth = _SharedWindow("auth", settings.auth, redis, secret)
         self._resolve = ProcessWindow(settings.resolve)
+        self._guesses = ProcessWindow(settings.general)
 
     def general(self, address: str | None) -> None:
         """Count a request that writes or lists."""
         if self._enabled:
             self._general.count(client_key(address))
 
+    def general_of_key(self, key: UUID) -> None:
+        """Count a request that writes or lists with an API key, by its number."""
+        if self._enabled:
+            self._general.count(f"key {key}")
+
+    def guess(self, address: str | None) -> None:
+        """Count a request with a key that nobody has."""
+        if self._enabled:
+            self._guesses.count(client_key(address))
+            self._general.count(client_key(address))
+
+    def check_guesses(self, address: str | None) -> None:
+        """Refuse an address that has sent too many keys that nobody has; count nothing."""
+        wait = self._guesses.wait(client_key(address)) if self._enabled else 0
+        if wait:
+            _refuse("general", self._guesses.rate, wait)
+
     def auth(self, address: str | None) -> None:
         """Count a signup or login."""
         if self._enabled:
             self._auth.count(client_key(address))
+
+    def password_of(self, user: UUID) -> None:
+        """Count a try of somebody who is logged in at the password of their account."""
+        if self._enabled:
+            self._auth.count(f"user {user}")
 
     def resolve(self, address: str | None) -> None:
         """Count a resolve or redirect."""
@@ -84,6 +108,13 @@ class ProcessWindow:
             if count or len(self._counts) < _MOST_CLIENTS:
                 self._counts[key] = count + 1
             return 0
+
+    def wait(self, key: str) -> int:
+        """Return what `count` would, and count nothing."""
+        now = self._clock()
+        with self._lock:
+            used_up = now < self._ends_at and self._counts.get(key, 0) >= self.rate.limit
+            return max(1, math.ceil(self._ends_at - now)) if used_up else 0
 
 
 class _SharedWindow:

@@ -9,17 +9,26 @@ from uuid import UUID
 
 from app.model.visits import Tally
 from app.storage.database import Database
+from app.storage.managed_links import WITHIN
 from app.storage.statements import Statement
 from app.storage.visits import WRITERS_TURN
 
 TOP = 20
 """Values of each breakdown; what comes behind them is added up as `other`."""
 
-_LINK = "SELECT id::text AS scope FROM urls WHERE id = %(code)s AND user_id = %(owner)s"
+_LINK = f"""
+    SELECT id::text AS scope FROM urls
+    WHERE id = %(code)s AND user_id = %(owner)s AND {WITHIN}
+"""  # noqa: S608  # parts of ours
 _ACCOUNT = "SELECT id::text AS scope FROM users WHERE id = %(owner)s AND deleted_at IS NULL"
 _TAG = """
     SELECT link_tags.code::text AS scope FROM tags JOIN link_tags ON link_tags.tag_id = tags.id
     WHERE tags.user_id = %(owner)s AND tags.key = %(tag)s
+        AND (%(within)s::text IS NULL OR %(within)s::text = %(tag)s OR EXISTS (
+            SELECT FROM tags AS limits JOIN link_tags AS limited ON limited.tag_id = limits.id
+            WHERE limits.user_id = %(owner)s AND limits.key = %(within)s
+                AND limited.code = link_tags.code
+        ))
 """
 
 
@@ -72,7 +81,7 @@ _FORGET = Statement(f"""
         SELECT pg_advisory_xact_lock({WRITERS_TURN})
     ), link AS MATERIALIZED (
         SELECT id::text AS code, user_id::text AS owner
-        FROM urls, turn WHERE id = %(code)s AND user_id = %(owner)s
+        FROM urls, turn WHERE id = %(code)s AND user_id = %(owner)s AND {WITHIN}
     ), slots AS (
         DELETE FROM visit_slots USING link WHERE scope = code
         RETURNING owner, slot, visits, bots, scans
@@ -138,21 +147,24 @@ class StatisticsTable:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def of_link(self, code: str, owner: UUID, asked: Asked) -> Read:
-        """Return the numbers of one link of an owner; no scope: it is not theirs."""
-        return self._rows(_READ_LINK, asked, {"code": code, "owner": owner})
+    def of_link(self, code: str, owner: UUID, asked: Asked, within: str | None = None) -> Read:
+        """Return the numbers of one link of an owner.
+
+        No scope: it is not theirs, or has not the tag with the key `within`.
+        """
+        return self._rows(_READ_LINK, asked, {"code": code, "owner": owner, "within": within})
 
     def of_account(self, owner: UUID, asked: Asked) -> Read:
         """Return the numbers of all links of an owner; no scope: there is no such account."""
         return self._rows(_READ_ACCOUNT, asked, {"owner": owner})
 
-    def of_tag(self, owner: UUID, tag: str, asked: Asked) -> Read:
-        """Return the numbers of the links that have a tag now; `tag` without regard to case."""
-        return self._rows(_READ_TAG, asked, {"owner": owner, "tag": tag})
+    def of_tag(self, owner: UUID, tag: str, asked: Asked, within: str | None = None) -> Read:
+        """Return the numbers of the links that have the tags with these keys now."""
+        return self._rows(_READ_TAG, asked, {"owner": owner, "tag": tag, "within": within})
 
-    def forget(self, code: str, owner: UUID) -> bool:
-        """Delete the numbers of one link, also from its owner's; False: it is not theirs."""
-        values = {"code": code, "owner": owner}
+    def forget(self, code: str, owner: UUID, within: str | None = None) -> bool:
+        """Delete the numbers of one link, also from its owner's; False as no scope of `of_link`."""
+        values = {"code": code, "owner": owner, "within": within}
         return bool(self._database.rows(_FORGET, values, repeatable=True)[0][0])
 
     def _rows(self, statement: Statement, asked: Asked, which: dict[str, object]) -> Read:

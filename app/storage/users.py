@@ -30,12 +30,16 @@ _EMAIL_TAKEN = Statement("SELECT 1 FROM users WHERE lower(email) = lower(%(email
 # Addresses that differ only in case may exist from before. The first spelling goes before the
 # second, whatever its case; among those that differ only in case the one typed exactly goes first.
 _SELECT_CREDENTIALS = Statement(f"""
-    SELECT id, password_hash FROM users
+    SELECT id, password_hash, token_generation FROM users
     WHERE lower(email) IN ({_IN_ANY_CASE}) AND deleted_at IS NULL
     ORDER BY array_position(ARRAY[{_IN_ANY_CASE}], lower(email)),
         array_position(ARRAY[{_AS_TYPED}]::text[], email), created_at
     LIMIT 1
 """)  # noqa: S608
+_SELECT = Statement("""
+    SELECT id, username, email, created_at FROM users
+    WHERE id = %(user)s AND deleted_at IS NULL
+""")
 
 
 def _spelled(spellings: Sequence[str]) -> dict[str, object]:
@@ -76,6 +80,16 @@ class UserTable:
 
         Of several spellings, four at most, the first that an account has decides.
         """
+        found = self.login(*spellings)
+        return None if found is None else found[:2]
+
+    def login(self, *spellings: str) -> tuple[UUID, str, int] | None:
+        """Return the same, and of which generation a token has to be."""
         values = _spelled(spellings)
         rows = self._database.rows(_SELECT_CREDENTIALS, values, repeatable=True)
-        return (rows[0][0], rows[0][1]) if rows else None
+        return (rows[0][0], rows[0][1], rows[0][2]) if rows else None
+
+    def show(self, user: UUID) -> User | None:
+        """Return a user, None for one who is gone."""
+        rows = self._database.rows(_SELECT, {"user": user}, repeatable=True)
+        return User(*rows[0]) if rows else None

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from uuid import UUID
 
+from app.fields import tag_key
 from app.model.errors import InvalidQuery, InvalidToken, TokenFault, UrlNotFound
 from app.model.visits import OTHER, Dimension, Tally
 from app.storage.statistics import Asked, Read, StatisticsTable
@@ -52,32 +53,45 @@ class Statistician:
     def __init__(self, table: StatisticsTable) -> None:
         self._table = table
 
-    def of_link(self, code: str, owner: UUID, question: Question) -> Statistics:
-        """Return the statistics of one's own link; raise UrlNotFound or InvalidQuery."""
+    def of_link(
+        self, code: str, owner: UUID, question: Question, within: str | None = None
+    ) -> Statistics:
+        """Return the statistics of one's own link; raise UrlNotFound or InvalidQuery.
+
+        Whoever is limited to links `within` a tag has no others.
+        """
         asked = _read_question(question)
-        read = self._table.of_link(code, owner, _asked(asked))
+        read = self._table.of_link(code, owner, _asked(asked), _key(within))
         if not read.scopes:
             raise UrlNotFound
         return _statistics(asked, read)
 
-    def of_all(self, owner: UUID, tag: str | None, question: Question) -> Statistics:
+    def of_all(
+        self, owner: UUID, tag: str | None, question: Question, within: str | None = None
+    ) -> Statistics:
         """Return those of all of the owner's links, or of those that have a tag.
 
         A visitor of two links with the tag is two of its visitors. Raises InvalidQuery, and
         InvalidToken where the account is gone.
         """
         asked = _read_question(question)
-        if tag is not None:
-            return _statistics(asked, self._table.of_tag(owner, tag.casefold(), _asked(asked)))
+        key = _key(within if tag is None else tag)
+        if key is not None:
+            read = self._table.of_tag(owner, key, _asked(asked), _key(within))
+            return _statistics(asked, read)
         read = self._table.of_account(owner, _asked(asked))
         if not read.scopes:
             raise InvalidToken(TokenFault.USER_GONE)
         return _statistics(asked, read)
 
-    def forget(self, code: str, owner: UUID) -> None:
+    def forget(self, code: str, owner: UUID, within: str | None = None) -> None:
         """Begin anew: delete the numbers of one's own link; raise UrlNotFound."""
-        if not self._table.forget(code, owner):
+        if not self._table.forget(code, owner, _key(within)):
             raise UrlNotFound
+
+
+def _key(tag: str | None) -> str | None:
+    return None if tag is None else tag_key(tag)
 
 
 def _read_question(question: Question) -> Span:

@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 
 from app.codes import RESERVED
+from app.model.callers import Scope
 from app.routes.openapi import document
 from local.ports import free_port
 from tests.routes.conftest import SECRET, application
@@ -133,9 +134,22 @@ def test_what_is_somebodys_needs_a_token_and_only_creating_may_have_one() -> Non
         for path, _, operation in operations()
         if path.startswith(("/api/links", "/api/tags", "/api/user/", "/api/statistics"))
     }
+    logged_in = {
+        operation["operationId"]
+        for path, _, operation in operations()
+        if path.startswith(("/api/keys", "/api/account"))
+    } - {"getAccount"}
 
-    assert {str(security.pop(name)) for name in own} == {"[{'bearer': []}]"}
-    assert security.pop("createLink") == [{}, {"bearer": []}]
+    scopes = {scope.value for scope in Scope}
+    for name in own:
+        token, key = security.pop(name)
+        assert token["bearer"] == key["key"]
+        assert len(token["bearer"]) == 1
+        assert set(token["bearer"]) <= scopes
+    assert {str(security.pop(name)) for name in logged_in} == {"[{'bearer': []}]"}
+    assert security.pop("getAccount") == [{"bearer": []}, {"key": []}]
+    write = ["links:write"]
+    assert security.pop("createLink") == [{}, {"bearer": write}, {"key": write}]
     assert set(map(str, security.values())) == {"[]"}
 
 

@@ -44,9 +44,21 @@ def test_tokens_are_masked_wherever_they_stand() -> None:
     assert redact(f"got {JWT} from a client") == "got *** from a client"
 
 
+@pytest.mark.parametrize("text", ["{}", "GET /{}", "at_{}", "key{}", "a{}b", "Bearer {}", "%2F{}"])
+def test_api_keys_are_masked_wherever_they_stand(text: str) -> None:
+    key = "fon_" + "aB3-_" * 8 + "xyz"
+
+    masked = redact(text.format(key))
+
+    assert "aB3" not in masked
+    assert "***" in masked
+
+
 @pytest.mark.parametrize(
     "text",
     [
+        "telefon_verzeichnis-von-sao-paulo",
+        "fon_short",
         "Request completed",
         "what? nothing",
         "see https://example.com/path for more",
@@ -163,6 +175,7 @@ def test_other_fields_keep_their_value_and_type(value: object) -> None:
             "token",
             "apikey",
             "api_key",
+            "fon_",
         ]
     ),
     st.integers(0, 1023),

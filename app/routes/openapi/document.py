@@ -12,13 +12,22 @@ from app.codes import LONGEST_ALIAS, SHORTEST_ALIAS
 from app.config import PERMANENT_REDIRECTS
 from app.fields import LONGEST_TAG
 from app.listing import LONGEST_PAGE, LONGEST_SEARCH, SORTS, USUAL_PAGE
+from app.model.callers import Scope
 from app.model.errors import ServiceError
 from app.model.managed_links import State
 from app.qr_codes import Look
 from app.routes import schemas
+from app.routes.openapi.access_operations import ACCESS_PARAMETERS, ACCESS_STRUCTS
 from app.routes.openapi.examples import add_examples
 from app.routes.openapi.headers import HEADERS, page_references, references
-from app.routes.openapi.operation import HTML, JSON, MERGE_PATCH, Answer, Operation
+from app.routes.openapi.operation import (
+    HTML,
+    JSON,
+    LOGIN_ONLY,
+    MERGE_PATCH,
+    Answer,
+    Operation,
+)
 from app.routes.openapi.operations import operations
 from app.routes.openapi.refusals import METHOD_NOT_ALLOWED, NOT_FOUND, Responses, refusals
 from app.routes.openapi.statistics_operations import STATISTICS_PARAMETERS
@@ -34,9 +43,13 @@ Errors have one shape, whoever refuses: `error` for people, with the reason wher
 A body is JSON, declared as `application/json`. As `text/plain`, as a form or undeclared it is \
 taken too, but for pages of other sites (403 `FOREIGN_ORIGIN`). Names of fields may have any case.
 
-Requests are limited by client address in fixed windows: `RATE_LIMIT` for what writes or lists, \
-`RATE_LIMIT_AUTH` for signup and login, `RATE_LIMIT_RESOLVE` for the rest. One too many is 429 \
-with `Retry-After`.
+Programs call with an API key instead of a token, as `Authorization: Bearer fon_…` or as \
+`X-API-Key`. A key may do what its scopes say (403 `FORBIDDEN` otherwise); one that is limited to \
+a tag sees and makes only links with that tag.
+
+Requests are limited in fixed windows, by API key where there is one and else by client address: \
+`RATE_LIMIT` for what writes or lists, `RATE_LIMIT_AUTH` for passwords, `RATE_LIMIT_RESOLVE` for \
+the rest. One too many is 429 with `Retry-After`.
 
 CORS: a preflight is answered on every path, 204, for the origins that are allowed; it needs no \
 token and is never limited. `HEAD` is taken wherever `GET` is."""
@@ -45,6 +58,7 @@ _TAGS = {
     "Redirects": "What a short link itself answers",
     "Statistics": "How links are visited",
     "Accounts": "Sign up and log in",
+    "Access": "API keys, the password, and the end of an account",
     "Operations": "Probes and metrics",
     "Documentation": "This document",
     "Site": "What browsers and robots ask of any site",
@@ -71,6 +85,7 @@ _STRUCTS = (
     schemas.Liveness,
     schemas.ErrorBody,
     StatisticsAnswer,
+    *ACCESS_STRUCTS,
 )
 _COLOUR = "^#?([0-9a-fA-F]{3}|[0-9a-fA-F]{6})$"
 _FILTERS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -180,6 +195,7 @@ _PARAMETERS = {
         "schema": {"type": "string"},
     },
     **STATISTICS_PARAMETERS,
+    **ACCESS_PARAMETERS,
     "X-Request-ID": {
         "name": "X-Request-ID",
         "in": "header",
@@ -191,7 +207,13 @@ _BEARER = {
     "type": "http",
     "scheme": "bearer",
     "bearerFormat": "JWT",
-    "description": "The `token` of signup or login",
+    "description": "The `token` of signup or login, or an API key where a key is taken",
+}
+_KEY = {
+    "type": "apiKey",
+    "in": "header",
+    "name": "X-API-Key",
+    "description": "An API key with the scope that the operation names",
 }
 
 
@@ -223,7 +245,7 @@ def document(redirect_status: int = 302) -> dict[str, Any]:
             "responses": responses.components,
             "headers": HEADERS,
             "parameters": _PARAMETERS,
-            "securitySchemes": {"bearer": _BEARER},
+            "securitySchemes": {"bearer": _BEARER, "key": _KEY},
         },
     }
     add_examples(described)
@@ -284,5 +306,14 @@ def _answer(answer: Answer, refused: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def _security(operation: Operation) -> list[dict[str, list[str]]]:
-    bearer: dict[str, list[str]] = {"bearer": []}
-    return {"none": [], "optional": [{}, bearer], "required": [bearer]}[operation.bearer]
+    """Return who may do it; with the scope that a key needs (OpenAPI 3.1, section 4.8.30)."""
+    if operation.bearer == "none":
+        return []
+    if operation.scope is None:
+        message = f"{operation.id} has callers, and does not say what a key needs for it"
+        raise ValueError(message)
+    needed = [str(operation.scope)] if isinstance(operation.scope, Scope) else []
+    ways: list[dict[str, list[str]]] = [{"bearer": needed}]
+    if operation.scope != LOGIN_ONLY:
+        ways.append({"key": needed})
+    return [{}, *ways] if operation.bearer == "optional" else ways

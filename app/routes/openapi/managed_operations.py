@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from app.model import errors
+from app.model.callers import Scope
 from app.routes import schemas
 from app.routes.openapi.operation import HTML, REPEATING, RESOLVING, Answer, Operation
 
@@ -16,6 +17,7 @@ _SEEN = " With `If-Match` only a link that is still as it was seen."
 _LINK = Answer(200, "The link", schemas.LinkBody, headers=("ETag",))
 _PICTURE = ("ETag", "Content-Disposition")
 _AT = "/api/links/{code}"
+_WRITE = Scope.LINKS_WRITE
 
 
 def pictures() -> tuple[Operation, ...]:
@@ -101,7 +103,7 @@ def managed_links() -> tuple[Operation, ...]:
             "Of the caller's own, also one that is disabled, expired or deleted. The `ETag` stands"
             " for what an owner can set; counts do not change it.",
             (_LINK,), _OWN,
-            limit="RATE_LIMIT", bearer="required", parameters=("code",),
+            limit="RATE_LIMIT", bearer="required", scope=Scope.LINKS_READ, parameters=("code",),
         ),
         Operation(
             "patch", _AT, "changeLink", "Links", "Change a link",
@@ -114,7 +116,7 @@ def managed_links() -> tuple[Operation, ...]:
                 errors.PreconditionFailed,
             ),
             body=schemas.LinkPatch, patch=True,
-            limit="RATE_LIMIT", bearer="required", parameters=("code", "If-Match"),
+            limit="RATE_LIMIT", bearer="required", scope=_WRITE, parameters=("code", "If-Match"),
         ),
         Operation(
             "delete", _AT, "deleteLink", "Links", "Delete a link",
@@ -122,7 +124,7 @@ def managed_links() -> tuple[Operation, ...]:
             " 5 seconds." + _SEEN,
             (Answer(204, "The link is deleted", media_type=""),),
             (*_OWN, errors.PreconditionFailed, errors.EditConflict),
-            limit="RATE_LIMIT", bearer="required", parameters=("code", "If-Match"),
+            limit="RATE_LIMIT", bearer="required", scope=_WRITE, parameters=("code", "If-Match"),
         ),
         Operation(
             "post", _AT + "/enable", "enableLink", "Links", "Enable a link",
@@ -130,13 +132,13 @@ def managed_links() -> tuple[Operation, ...]:
             + _SEEN,
             (_LINK,),
             (*_OWN, errors.LinkLocked, errors.PreconditionFailed, errors.EditConflict),
-            limit="RATE_LIMIT", bearer="required", parameters=("code", "If-Match"),
+            limit="RATE_LIMIT", bearer="required", scope=_WRITE, parameters=("code", "If-Match"),
         ),
         Operation(
             "post", _AT + "/disable", "disableLink", "Links", "Disable a link",
             "It answers 410 from then on, everywhere within 5 seconds." + _SEEN,
             (_LINK,),
             (*_OWN, errors.LinkGone, errors.PreconditionFailed, errors.EditConflict),
-            limit="RATE_LIMIT", bearer="required", parameters=("code", "If-Match"),
+            limit="RATE_LIMIT", bearer="required", scope=_WRITE, parameters=("code", "If-Match"),
         ),
     )  # fmt: skip

@@ -7,11 +7,16 @@ from dataclasses import dataclass
 import msgspec
 
 from app.model import errors
+from app.model.callers import Scope
 
 JSON = "application/json"
 TEXT = "text/plain"
 MERGE_PATCH = "application/merge-patch+json"
 HTML = "text/html"
+ANY_SCOPE = "any"
+"""Whatever a key may do, it may do this."""
+LOGIN_ONLY = "login"
+"""The token of a login may do this, and no key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,8 @@ class Operation:
     """The variable that sets its rate limit."""
     bearer: str = "none"
     """none, optional or required."""
+    scope: Scope | str | None = None
+    """What an API key needs for it; given wherever there is a caller at all."""
     pages: bool = False
     """Whether a browser gets errors as a page."""
     parameters: tuple[str, ...] = ()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from app.config import REDIRECT_STATUSES
 from app.model import errors
+from app.model.callers import Scope
 from app.routes import schemas
+from app.routes.openapi.access_operations import access
 from app.routes.openapi.managed_operations import managed_links, pictures
 from app.routes.openapi.operation import (
     CREATING,
@@ -44,6 +46,7 @@ def _links() -> tuple[Operation, ...]:
             limit="RATE_LIMIT",
             bearer="optional",
             parameters=("Idempotency-Key",),
+            scope=Scope.LINKS_WRITE,
         ),
         Operation(
             "get", "/api/{code}", "resolveLink", "Links", "Tell where a link leads",
@@ -60,6 +63,7 @@ def _links() -> tuple[Operation, ...]:
             (errors.MissingToken, errors.InvalidToken, errors.DatabaseUnavailable),
             limit="RATE_LIMIT",
             bearer="required",
+            scope=Scope.LINKS_READ,
         ),
     )  # fmt: skip
 
@@ -225,6 +229,7 @@ def operations(redirect_status: int, *, permanent: bool) -> tuple[Operation, ...
         *_redirects(redirect_status, permanent=permanent),
         *pictures(),
         *_accounts(),
+        *access(),
         *_operations(),
         *_site(),
     )

@@ -17,7 +17,6 @@ _FOLDER = files("app.routes.openapi")
 _CODE = re.compile("`([^`]+)`")
 STYLE = stylesheet("look.css", "openapi/page.css")
 _METHODS = ("get", "head", "post", "put", "patch", "delete")
-_TOKENS = {1: "Needs a Bearer token.", 2: "Takes a Bearer token, and works without."}
 
 
 def page(document: dict[str, Any]) -> str:
@@ -64,7 +63,7 @@ def _operation(document: dict[str, Any], path: str, method: str) -> dict[str, An
         **described,
         "path": path,
         "method": method,
-        "token": _TOKENS.get(len(described["security"])),
+        "token": _token(described["security"]),
         "body": body and _name(body["content"]["application/json"]["schema"]),
         "request": requests.command(document, path, method),
         "answer": requests.answer(document, path, method),
@@ -78,6 +77,18 @@ def _operation(document: dict[str, Any], path: str, method: str) -> dict[str, An
             for status, each in described["responses"].items()
         ],
     }
+
+
+def _token(security: list[dict[str, list[str]]]) -> str | None:
+    """Return what is said of who may do it."""
+    if not security:
+        return None
+    needed = next((names[0] for way in security for names in way.values() if names), None)
+    token = "a Bearer token" if any("bearer" in way for way in security) else ""
+    scope = f" with the scope {needed}" if needed else ""
+    key = f" or an API key{scope}" if any("key" in way for way in security) else " of a login"
+    without = {} in security
+    return f"Takes {token}{key}, and works without." if without else f"Needs {token}{key}."
 
 
 def _resolved(document: dict[str, Any], described: dict[str, Any]) -> dict[str, Any]:

@@ -48,6 +48,8 @@ def refusals(operation: Operation) -> list[Refusal]:
     kinds = list(operation.refusals)
     if operation.limit:
         kinds.append(errors.RateLimitExceeded)
+    if operation.bearer != "none":
+        kinds.append(errors.Forbidden)
     found = [_told(kind) for kind in kinds]
     if operation.body:
         found += [Refusal(status, *HTTP_CODES[status]) for status in _BODY_STATUSES]

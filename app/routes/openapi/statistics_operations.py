@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from app.model import errors
+from app.model.callers import Scope
 from app.routes.openapi.operation import Answer, Operation
 from app.routes.schemas_statistics import StatisticsAnswer
 
 CSV = "text/csv"
+_READ = Scope.STATISTICS_READ
 _OWN = (
     errors.MissingToken,
     errors.InvalidToken,
@@ -74,13 +76,13 @@ def statistics() -> tuple[Operation, ...]:
         Operation(
             "get", _AT, "getLinkStatistics", "Statistics", "Tell how a link is visited", _TEXT,
             (_JSON_ANSWER,), of_link,
-            limit="RATE_LIMIT", bearer="required", parameters=("code", *_TIME),
+            limit="RATE_LIMIT", bearer="required", scope=_READ, parameters=("code", *_TIME),
         ),
         Operation(
             "get", _AT + ".csv", "getLinkStatisticsTable", "Statistics",
             "Tell how a link is visited, as a table", _TEXT,
             (_CSV_ANSWER,), of_link,
-            limit="RATE_LIMIT", bearer="required", parameters=("code", *_TIME),
+            limit="RATE_LIMIT", bearer="required", scope=_READ, parameters=("code", *_TIME),
         ),
         Operation(
             "delete", _AT, "deleteLinkStatistics", "Statistics", "Begin anew",
@@ -88,16 +90,16 @@ def statistics() -> tuple[Operation, ...]:
             (Answer(204, "The numbers are deleted", media_type=""),),
             (errors.MissingToken, errors.InvalidToken, errors.UrlNotFound,
              errors.DatabaseUnavailable),
-            limit="RATE_LIMIT", bearer="required", parameters=("code",),
+            limit="RATE_LIMIT", bearer="required", scope=Scope.LINKS_WRITE, parameters=("code",),
         ),
         Operation(
             "get", "/api/statistics", "getStatistics", "Statistics",
             "Tell how all of one's links are visited", _TEXT, (_JSON_ANSWER,), _OWN,
-            limit="RATE_LIMIT", bearer="required", parameters=(*_TIME, "tag"),
+            limit="RATE_LIMIT", bearer="required", scope=_READ, parameters=(*_TIME, "tag"),
         ),
         Operation(
             "get", "/api/statistics.csv", "getStatisticsTable", "Statistics",
             "Tell how all of one's links are visited, as a table", _TEXT, (_CSV_ANSWER,), _OWN,
-            limit="RATE_LIMIT", bearer="required", parameters=(*_TIME, "tag"),
+            limit="RATE_LIMIT", bearer="required", scope=_READ, parameters=(*_TIME, "tag"),
         ),
     )  # fmt: skip
