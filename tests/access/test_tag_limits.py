@@ -26,7 +26,7 @@ OF_LINKS = [
 
 @dataclass(frozen=True)
 class Limited:
-    """A key that is limited to a tag, with two links of its owner: one with the tag, one without."""
+    """A key that is limited to a tag, and two links of its owner: with the tag, and without."""
 
     client: FlaskClient
     secret: str
