@@ -12,8 +12,9 @@ from uuid import UUID
 import msgspec
 
 from app import codes
-from app.fields import accept_tag
-from app.model.errors import InvalidLink, InvalidQuery, TagNotFound
+from app.fields import accept_tag, tag_key
+from app.model.callers import Caller
+from app.model.errors import Forbidden, InvalidLink, InvalidQuery, TagNotFound
 from app.model.managed_links import ManagedLink, Position, State, Tag
 from app.storage.link_lists import LinkLists, Listing
 from app.storage.tags import TagTable
@@ -53,26 +54,38 @@ class Lists:
         self._lists = lists
         self._tags = tags
 
-    def links(self, owner: UUID, query: ListQuery) -> tuple[tuple[ManagedLink, ...], str | None]:
-        """Return a page of the owner's links and the cursor of the next, None at the end.
+    def links(self, caller: Caller, query: ListQuery) -> tuple[tuple[ManagedLink, ...], str | None]:
+        """Return a page of the caller's links and the cursor of the next, None at the end.
 
         A page may be shorter than its limit and still have a next one. Errors: InvalidQuery,
         DatabaseUnavailable.
         """
         limit = _limit(query.limit)
         after = None if query.cursor is None else _read(query.cursor, query)
-        listing = self._listing(owner, query)
+        listing = self._listing(caller, query)
         if listing is None:
             return (), None
-        page = self._lists.page(owner, listing, after, limit)
+        page = self._lists.page(caller.user, listing, after, limit)
         return page.links, None if page.next is None else _written(page.next, query)
 
-    def tags(self, owner: UUID) -> list[Tag]:
-        """Return the owner's tags that links have, by name, at most a thousand."""
-        return self._tags.owned_by(owner)
+    def tags(self, caller: Caller) -> list[Tag]:
+        """Return the caller's tags that links have, by name, at most a thousand.
 
-    def rename_tag(self, owner: UUID, old: str, new: str) -> Tag:
-        """Rename a tag for all links that have it; raise TagNotFound, TagExists, InvalidLink."""
+        Whoever is limited to a tag is told of that one.
+        """
+        if caller.tag is not None:
+            return self._tags.named(caller.user, caller.tag)
+        return self._tags.owned_by(caller.user)
+
+    def rename_tag(self, caller: Caller, old: str, new: str) -> Tag:
+        """Rename a tag for all links that have it.
+
+        Errors: TagNotFound, TagExists, InvalidLink, and Forbidden for whoever is limited to a tag:
+        it would take that off, or change links that are none of theirs.
+        """
+        if caller.tag is not None:
+            raise Forbidden("the API key is limited to a tag, and cannot rename tags")
+        owner = caller.user
         name = accept_tag(new)
         try:
             tag = self._tags.rename(owner, accept_tag(old), name)
@@ -82,21 +95,33 @@ class Lists:
             raise TagNotFound
         return tag
 
-    def _listing(self, owner: UUID, query: ListQuery) -> Listing | None:
+    def _listing(self, caller: Caller, query: ListQuery) -> Listing | None:
         """Return what to list; None for nothing: no link has that tag."""
         sort = "-created_at" if query.sort is None else query.sort
         name = sort.removeprefix("-")
         if name not in SORTS:
             raise InvalidQuery(f"sort must be one of {', '.join(SORTS)}, with - for descending")
         state = _state(query.state)
-        tag = None
-        if query.tag is not None:
-            tag = self._tags.number(owner, _text("tag", query.tag))
-            if tag is None:
-                return None
+        owner = caller.user
+        asked = None if query.tag is None else _text("tag", query.tag)
+        wanted = {
+            tag_key(tag): self._tags.number(owner, tag)
+            for tag in (asked, caller.tag)
+            if tag is not None
+        }
+        numbers = [number for number in wanted.values() if number is not None]
+        if len(numbers) < len(wanted):
+            return None
         pattern = _pattern(query.search)
-        found = self._tags.matching(owner, pattern) if pattern else ()
-        return Listing(name, sort.startswith("-"), state, tag, pattern, found)
+        return Listing(
+            name,
+            sort.startswith("-"),
+            state,
+            tag=numbers[0] if numbers else None,
+            within=numbers[1] if len(numbers) > 1 else None,
+            pattern=pattern,
+            found_tags=self._tags.matching(owner, pattern) if pattern else (),
+        )
 
 
 def _limit(text: str | None) -> int:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import time
-from uuid import UUID
 
 import msgspec
 from flask import Blueprint, Request, Response, request
 
+from app.model.callers import Caller, Scope
 from app.model.errors import DatabaseUnavailable, InvalidJson, ServiceError
 from app.repeating import Answer
 from app.routes.admission import Admission
@@ -47,31 +47,31 @@ def creating_blueprint(
 
     @blueprint.post("/", strict_slashes=False)
     def create() -> Response:
-        owner = admission.anybody(request)
+        caller = admission.anybody(request, Scope.LINKS_WRITE)
         body = bodies.read(request)
 
         def make(number: int | None) -> Answer:
             place = None if number is None else Place(number, 0)
-            made = creation.create(request, body, owner, place)
+            made = creation.create(request, body, caller, place)
             return 201 if isinstance(made, NewLink) else 200, json_bytes(made), True
 
-        return repeats.answer(request, owner, json_bytes(body), make)
+        return repeats.answer(request, caller, json_bytes(body), make)
 
     @blueprint.post("/links/bulk")
     def create_many() -> Response:
-        owner = admission.owner(request)
+        caller = admission.owner(request, Scope.LINKS_WRITE)
         request.max_content_length = LONGEST
         links = bulks.read(request).links
         if not 1 <= len(links) <= MOST:
             raise InvalidJson(f"links must be 1 to {MOST}")
         for _ in range(math.ceil(len(links) / COUNTED_AS_ONE) - 1):
-            admission.limits.general(request.remote_addr)
+            admission.count(request, caller)
 
         def make(number: int | None) -> Answer:
-            made, settled = _create_all(creation, request, links, owner, number)
+            made, settled = _create_all(creation, request, links, caller, number)
             return 200, json_bytes(BulkAnswer(made)), settled
 
-        return repeats.answer(request, owner, b"bulk" + json_bytes(links), make)
+        return repeats.answer(request, caller, b"bulk" + json_bytes(links), make)
 
     return blueprint
 
@@ -80,7 +80,7 @@ def _create_all(
     creation: LinkCreation,
     request: Request,
     links: list[msgspec.Raw],
-    owner: UUID,
+    caller: Caller,
     number: int | None,
 ) -> tuple[list[BulkLink], bool]:
     """Make one link after the other; tell whether no answer is only for now."""
@@ -92,7 +92,7 @@ def _create_all(
         try:
             if time.monotonic() > ends:
                 raise DatabaseUnavailable("the request took too long")
-            made = creation.create(request, _read(link), owner, place)
+            made = creation.create(request, _read(link), caller, place)
         except ServiceError as error:
             settled = settled and error.status < 500
             answers.append(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Request, Response, request
 
 from app.listing import ListQuery, Lists
+from app.model.callers import Scope
 from app.model.errors import InvalidJson
 from app.routes.admission import Admission
 from app.routes.answers import json_answer
@@ -23,19 +24,19 @@ def lists_blueprint(
 
     @blueprint.get("/links")
     def links() -> Response:
-        owner = admission.owner(request)
-        found, cursor = lists.links(owner, _query(request))
+        caller = admission.owner(request, Scope.LINKS_READ)
+        found, cursor = lists.links(caller, _query(request))
         return json_answer(LinkPage([answers.body(request, link) for link in found], cursor))
 
     @blueprint.get("/tags")
     def tags() -> Response:
-        owner = admission.owner(request)
-        return json_answer(TagList([TagBody(tag.name, tag.links) for tag in lists.tags(owner)]))
+        found = lists.tags(admission.owner(request, Scope.LINKS_READ))
+        return json_answer(TagList([TagBody(tag.name, tag.links) for tag in found]))
 
     @blueprint.patch("/tags/<path:tag>")
     def rename(tag: str) -> Response:
-        owner = admission.owner(request)
-        renamed = lists.rename_tag(owner, tag, patches.read(request).name)
+        caller = admission.owner(request, Scope.LINKS_WRITE)
+        renamed = lists.rename_tag(caller, tag, patches.read(request).name)
         return json_answer(TagBody(renamed.name, renamed.links))
 
     return blueprint

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from uuid import UUID
 
 from flask import Request, Response
 
+from app.model.callers import Caller
 from app.repeating import Answer, Repeating
 from app.storage.rate_limits import client_key
 
@@ -23,7 +23,7 @@ class Repeats:
     def answer(
         self,
         request: Request,
-        owner: UUID | None,
+        caller: Caller | None,
         content: bytes,
         make: Callable[[int | None], Answer],
     ) -> Response:
@@ -35,7 +35,14 @@ class Repeats:
         if key is None:
             status, body, _ = make(None)
         else:
-            caller = f"address {client_key(request.remote_addr)}" if owner is None else str(owner)
             fingerprint = hashlib.sha256(content).digest()
-            status, body = self._repeating.answer(caller, key.strip(), fingerprint, make)
+            named = _name(request, caller)
+            status, body = self._repeating.answer(named, key.strip(), fingerprint, make)
         return Response(body, status, mimetype="application/json")
+
+
+def _name(request: Request, caller: Caller | None) -> str:
+    """Return by what repetitions are known: one key is never told what another was answered."""
+    if caller is None:
+        return f"address {client_key(request.remote_addr)}"
+    return str(caller.user) if caller.key is None else f"key {caller.key}"

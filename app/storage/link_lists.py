@@ -36,6 +36,8 @@ class Listing:
     """A tag's number."""
     pattern: str | None = None
     """Of LIKE, in any case."""
+    within: int | None = None
+    """The number of another tag that links must have."""
     found_tags: tuple[int, ...] = ()
     """Tags whose name matches the pattern."""
 
@@ -43,7 +45,12 @@ class Listing:
     def shape(self) -> Shape:
         """What the statement depends on."""
         return Shape(
-            self.sort, self.descending, self.state, self.tag is not None, self.pattern is not None
+            self.sort,
+            self.descending,
+            self.state,
+            tag=self.tag is not None,
+            search=self.pattern is not None,
+            within=self.within is not None,
         )
 
 
@@ -97,6 +104,7 @@ class _Reader:
         self._values: dict[str, Any] = {
             "owner": owner,
             "tag": listing.tag,
+            "within": listing.within,
             "pattern": listing.pattern,
             "found_tags": list(listing.found_tags),
             "most": MOST_GATHERED + 1,
@@ -105,7 +113,8 @@ class _Reader:
     def gather(self) -> list[str] | None:
         """Return the codes of the links that match, too many or all of them; None: no index."""
         statement = None
-        if self._listing.tag is not None:
+        # Deleted links have left the index of their tags.
+        if self._listing.tag is not None and self._listing.state is not State.DELETED:
             statement = statements.gather_tag()
         elif self._listing.state is not None:
             statement = statements.gather_state(self._listing.state)

@@ -42,6 +42,7 @@ _SPARSE = {
     State.DELETED: "deleted_at IS NOT NULL",
 }
 _TAGGED = "urls.tag_ids @> ARRAY[%(tag)s::bigint]"
+_WITHIN = "urls.tag_ids @> ARRAY[%(within)s::bigint]"
 _FOUND = (
     "(link_search_text(urls.id, urls.title, urls.original_url) LIKE lower(%(pattern)s::text)"
     " OR urls.tag_ids && %(found_tags)s::bigint[])"
@@ -96,6 +97,7 @@ class Shape:
     state: State | None
     tag: bool
     search: bool
+    within: bool = False
 
     @property
     def conditions(self) -> str:
@@ -103,6 +105,8 @@ class Shape:
         parts = [STATES[self.state]]
         if self.tag:
             parts.append(_TAGGED)
+        if self.within:
+            parts.append(_WITHIN)
         if self.search:
             parts.append(_FOUND)
         return " AND ".join(parts)

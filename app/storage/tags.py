@@ -18,6 +18,9 @@ _LIST = Statement(
     "SELECT name, links FROM tags WHERE user_id = %(owner)s AND links > 0 ORDER BY key"
     " LIMIT %(most)s"
 )
+_NAMED = Statement(
+    "SELECT name, links FROM tags WHERE user_id = %(owner)s AND key = %(key)s AND links > 0"
+)
 _NUMBER = Statement("SELECT id FROM tags WHERE user_id = %(owner)s AND key = %(key)s")
 _MATCHING = Statement(
     "SELECT id FROM tags WHERE user_id = %(owner)s AND lower(name) LIKE lower(%(pattern)s::text)"
@@ -42,6 +45,10 @@ class TagTable:
     def owned_by(self, owner: UUID) -> list[Tag]:
         """Return an owner's tags by name, at most a thousand."""
         return [Tag(*row) for row in self._rows(_LIST, owner)]
+
+    def named(self, owner: UUID, name: str) -> list[Tag]:
+        """Return the tag of this name, if any link has it."""
+        return [Tag(*row) for row in self._rows(_NAMED, owner, key=tag_key(name))]
 
     def number(self, owner: UUID, name: str) -> int | None:
         """Return the number of a tag, None if the owner has none of this name."""

@@ -199,3 +199,94 @@ def test_somebody_elses_tag_of_that_name_is_another(make_person: Any, target: st
 
     assert ask(bob.client, key, "GET", f"/api/links/{code}").status_code == 404
     assert ask(bob.client, key, "GET", "/api/user/urls").get_json()["urls"] == []
+
+
+def listed(limited: Limited, **query: str) -> list[str]:
+    """Return the codes of all pages of a list, each of one link."""
+    codes: list[str] = []
+    more: dict[str, str] = {}
+    while True:
+        answer = limited.ask("GET", "/api/links", query_string={**query, **more, "limit": "1"})
+        assert answer.status_code == 200, answer.text
+        codes += [link["code"] for link in answer.get_json()["links"]]
+        cursor = answer.get_json()["next_cursor"]
+        if cursor is None:
+            return codes
+        more = {"cursor": cursor}
+
+
+@pytest.mark.parametrize("sort", ["created_at", "-visits", "last_visit_at", "code"])
+@pytest.mark.parametrize(
+    "query", [{}, {"tag": "x"}, {"tag": TAG}, {"search": "https://e.com"}, {"search": "x"}]
+)
+def test_pages_hold_links_with_the_tag_alone(
+    limited: Limited, query: dict[str, str], sort: str
+) -> None:
+    assert listed(limited, sort=sort, **query) == [limited.inside]
+
+
+@pytest.mark.parametrize("query", [{"tag": "Acao"}, {"search": "Acao"}, {"state": "scheduled"}])
+def test_a_filter_does_not_widen_the_limit(limited: Limited, query: dict[str, str]) -> None:
+    assert listed(limited, **query) == []
+
+
+def test_deleted_links_are_listed_by_their_tag(limited: Limited) -> None:
+    for code in (limited.inside, limited.outside):
+        limited.owner.ask("DELETE", f"/api/links/{code}")
+
+    assert listed(limited, state="deleted") == [limited.inside]
+    assert listed(limited) == []
+
+
+def test_somebody_elses_cursor_shows_no_more(limited: Limited, target: str) -> None:
+    for number in range(3):
+        limited.owner.link(url=f"{target}/more/{number}", tags=["y"])
+    page = limited.owner.ask("GET", "/api/links", query_string={"limit": "1"}).get_json()
+
+    answer = limited.ask("GET", "/api/links", query_string={"cursor": page["next_cursor"]})
+
+    assert [link["code"] for link in answer.get_json()["links"]] == [limited.inside]
+
+
+def test_it_is_told_of_its_tag_alone(limited: Limited) -> None:
+    assert limited.ask("GET", "/api/tags").get_json()["tags"] == [{"name": SAME, "links": 1}]
+
+
+@pytest.mark.parametrize("tag", [SAME, "x", "Acao", "nothing"])
+def test_it_renames_no_tag(limited: Limited, tag: str) -> None:
+    before = limited.owner.ask("GET", "/api/tags").get_json()
+
+    answer = limited.ask("PATCH", f"/api/tags/{tag}", json={"name": "renamed"})
+
+    assert (answer.status_code, answer.get_json()["code"]) == (403, "FORBIDDEN")
+    assert limited.owner.ask("GET", "/api/tags").get_json() == before
+
+
+def test_a_bulk_makes_links_with_the_tag(limited: Limited, target: str) -> None:
+    known = limited.owner.link(url=f"{target}/bulk")
+    links = [
+        {"url": f"{target}/bulk"},
+        {"url": f"{target}/bulk", "tags": ["y"]},
+        {"url": f"{target}/bulk", "alias": limited.outside.lower() + "-alias", "tags": [TAG]},
+    ]
+
+    made = limited.ask("POST", "/api/links/bulk", json={"links": links}).get_json()["links"]
+
+    assert [each["status"] for each in made] == [201] * 3
+    assert known not in {each["short_code"] for each in made}
+    assert [each["link"]["tags"] for each in made] == [[SAME], ["y", SAME], [SAME]]
+
+
+def test_an_idempotency_key_tells_nobody_what_another_was_answered(
+    limited: Limited, target: str
+) -> None:
+    body = {"url": f"{target}/once", "title": "t"}
+    headers = {"Idempotency-Key": "the-same"}
+    first = limited.owner.ask("POST", "/api/", json=body, headers=headers).get_json()
+
+    second = limited.ask("POST", "/api/", json=body, headers=headers)
+    again = limited.ask("POST", "/api/", json=body, headers=headers)
+
+    assert second.status_code == 201
+    assert second.get_json()["short_code"] != first["short_code"]
+    assert again.get_json() == second.get_json()

@@ -63,7 +63,7 @@ def managed_links() -> tuple[Operation, ...]:
                 errors.InvalidQuery, errors.MissingToken, errors.InvalidToken,
                 errors.DatabaseUnavailable,
             ),
-            limit="RATE_LIMIT", bearer="required",
+            limit="RATE_LIMIT", bearer="required", scope=Scope.LINKS_READ,
             parameters=("search", "with-tag", "state", "sort", "limit", "cursor"),
         ),
         Operation(
@@ -78,14 +78,14 @@ def managed_links() -> tuple[Operation, ...]:
                 *REPEATING, errors.DatabaseUnavailable,
             ),
             body=schemas.BulkBody,
-            limit="RATE_LIMIT", bearer="required", parameters=("Idempotency-Key",),
+            limit="RATE_LIMIT", bearer="required", scope=_WRITE, parameters=("Idempotency-Key",),
         ),
         Operation(
             "get", "/api/tags", "listTags", "Links", "List one's own tags",
             "With the number of links, those deleted left out.",
             (Answer(200, "The tags", schemas.TagList),),
             (errors.MissingToken, errors.InvalidToken, errors.DatabaseUnavailable),
-            limit="RATE_LIMIT", bearer="required",
+            limit="RATE_LIMIT", bearer="required", scope=Scope.LINKS_READ,
         ),
         Operation(
             "patch", "/api/tags/{tag}", "renameTag", "Links", "Rename a tag",
@@ -96,7 +96,7 @@ def managed_links() -> tuple[Operation, ...]:
                 errors.TagNotFound, errors.TagExists, errors.DatabaseUnavailable,
             ),
             body=schemas.TagPatch, patch=True,
-            limit="RATE_LIMIT", bearer="required", parameters=("named-tag",),
+            limit="RATE_LIMIT", bearer="required", scope=_WRITE, parameters=("named-tag",),
         ),
         Operation(
             "get", _AT, "getLink", "Links", "Show a link",
