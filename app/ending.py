@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from uuid import UUID
 
 from app import metrics, passwords
 from app.access import Access
 from app.accounts import check_password
 from app.model.accounts import User
-from app.model.errors import InvalidToken, TokenFault, WrongPassword
+from app.model.errors import DatabaseUnavailable, InvalidToken, TokenFault, WrongPassword
 from app.passwords import Passwords
 from app.storage.account_ends import AccountEnds
 from app.storage.users import UserTable
@@ -76,7 +77,9 @@ class Ending:
         else:
             metrics.record_account("deleted")
         self._access.forget(user)
-        self._ends.take_links(user, disable=disable_links)
+        # It is done, whatever comes now: what is left here, the sweeper goes on with.
+        with contextlib.suppress(DatabaseUnavailable):
+            self._ends.take_links(user, disable=disable_links)
 
     def _verified(self, user: UUID, password: str) -> str:
         """Return the hash of somebody's password, if it is this one."""

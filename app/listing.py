@@ -7,7 +7,6 @@ import binascii
 import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from uuid import UUID
 
 import msgspec
 
