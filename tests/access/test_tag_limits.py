@@ -209,7 +209,7 @@ def listed(limited: Limited, **query: str) -> list[str]:
         answer = limited.ask("GET", "/api/links", query_string={**query, **more, "limit": "1"})
         assert answer.status_code == 200, answer.text
         codes += [link["code"] for link in answer.get_json()["links"]]
-        cursor = answer.get_json()["next_cursor"]
+        cursor = answer.get_json()["cursor"]
         if cursor is None:
             return codes
         more = {"cursor": cursor}
@@ -243,7 +243,7 @@ def test_somebody_elses_cursor_shows_no_more(limited: Limited, target: str) -> N
         limited.owner.link(url=f"{target}/more/{number}", tags=["y"])
     page = limited.owner.ask("GET", "/api/links", query_string={"limit": "1"}).get_json()
 
-    answer = limited.ask("GET", "/api/links", query_string={"cursor": page["next_cursor"]})
+    answer = limited.ask("GET", "/api/links", query_string={"cursor": page["cursor"]})
 
     assert [link["code"] for link in answer.get_json()["links"]] == [limited.inside]
 
