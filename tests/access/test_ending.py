@@ -1,6 +1,7 @@
 """Password changes, log-outs and deletions end what was handed out, and nothing else."""
 
 import time
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from flask.testing import FlaskClient
 from app.storage.account_ends import Sweeper
 from app.tokens import Tokens
 from tests.access.conftest import PASSWORD, MakePerson, Person, ask
+from tests.harness.go_service import GoService
 from tests.harness.servers import Database
 from tests.routes.conftest import SECRET
 
@@ -235,6 +237,35 @@ def test_the_address_is_free_again(person: Person, module_database: Database) ->
             (person.id,),
         ).fetchone()
     assert row == (f"deleted:{person.id}", None, "!", True)
+
+
+def test_the_go_service_goes_on_beside_a_deleted_account(
+    make_person: MakePerson, client: FlaskClient, module_database: Database
+) -> None:
+    person, email = make_person(), "beside-go@example.org"
+    body = {"email": email, "password": PASSWORD, "username": "beside-go"}
+    made = client.post("/api/signup", json=body).get_json()
+    gone = replace(person, id=made["user"]["id"], email=email, token=made["token"])
+    gone.link(url="https://e.com/beside-go")
+    owner = UUID(gone.id)
+
+    with GoService(module_database.environment) as go:
+        assert go.credentials(email) is not None
+        assert len(go.links_of(owner)) == 1
+        assert delete(gone).status_code == 204
+
+        assert go.credentials(email) is None
+        assert go.credentials(f"deleted:{owner}") is None
+        assert go.links_of(owner) == {}
+        # Name and address are free for it too; and its insert for the old owner still refers to one.
+        assert go.sign_up("beside-go", email, "$2a$10$" + "x" * 53) is not None
+        with module_database.connect() as connection:
+            connection.execute(
+                "INSERT INTO urls (id, original_url, created_at, user_id)"
+                " VALUES ('goLate', 'https://e.com/late', now(), %s)",
+                (owner,),
+            )
+        assert go.resolve("goLate") == "https://e.com/late"
 
 
 @pytest.mark.parametrize(
