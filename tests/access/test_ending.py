@@ -257,7 +257,7 @@ def test_the_go_service_goes_on_beside_a_deleted_account(
         assert go.credentials(email) is None
         assert go.credentials(f"deleted:{owner}") is None
         assert go.links_of(owner) == {}
-        # Name and address are free for it too; and its insert for the old owner still refers to one.
+        # Name and address are free for it too, and its insert for the old owner still finds one.
         assert go.sign_up("beside-go", email, "$2a$10$" + "x" * 53) is not None
         with module_database.connect() as connection:
             connection.execute(
