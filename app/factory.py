@@ -101,8 +101,9 @@ def create_app(settings: Settings) -> Flask:
     uses = KeyUses()
     admission, access = _access(settings, database, limits, origins, uses)
     links, managing, feed = _links(settings, database, redis)
-    jobs = [feed.look, counts.write, uses.write, Housekeeping(), Sweeper()]
-    background = Background(settings.postgres, jobs)
+    background = Background(
+        settings.postgres, [feed.look, counts.write, uses.write, Housekeeping(), Sweeper()]
+    )
 
     _settle(app)
     countries = Countries(settings.country_header, settings.geoip_database)

@@ -5,6 +5,7 @@ from flask.testing import FlaskClient
 
 from app.access import Access
 from app.config import Rate
+from app.model.callers import Caller
 from app.storage.rate_limits import ProcessWindow
 from tests.access.conftest import Person, ask
 from tests.harness.servers import Valkey
@@ -63,7 +64,12 @@ def test_after_too_many_guesses_nothing_is_looked_up(
     statuses(strict, "fon_" + "A" * 43, 7)
     asked: list[str] = []
     by_key = Access.by_key
-    monkeypatch.setattr(Access, "by_key", lambda self, key: asked.append(key) or by_key(self, key))
+
+    def noted(access: Access, key: str) -> Caller:
+        asked.append(key)
+        return by_key(access, key)
+
+    monkeypatch.setattr(Access, "by_key", noted)
 
     assert statuses(strict, "fon_" + "B" * 43, 3) == [429] * 3
     assert statuses(strict, unused, 1) == [429]

@@ -26,7 +26,7 @@ def allowed(operation: Operation, scopes: tuple[str, ...]) -> bool:
 
 
 def is_forbidden(answer: Any) -> bool:
-    return answer.status_code == 403 and answer.get_json()["code"] == "FORBIDDEN"
+    return bool(answer.status_code == 403 and answer.get_json()["code"] == "FORBIDDEN")
 
 
 def test_every_operation_with_a_caller_declares_what_a_key_needs() -> None:

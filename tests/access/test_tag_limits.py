@@ -148,13 +148,13 @@ def test_a_link_that_lost_the_tag_is_gone_for_it(limited: Limited) -> None:
 def counted(limited: Limited, module_database: Database) -> Callable[[str], int]:
     """Give each link visits of its own, and tell how many a request of the key sees."""
     with module_database.connect() as connection:
-        for code, visits in ((limited.inside, 3), (limited.outside, 40)):
+        for code, number in ((limited.inside, 3), (limited.outside, 40)):
             connection.execute(
                 "INSERT INTO visit_slots (scope, slot, visits, bots, scans) SELECT scope,"
                 " date_trunc('hour', now()), %s, 0, 0 FROM unnest(%s::text[]) AS scope"
                 " ON CONFLICT (scope, slot) DO UPDATE"
                 " SET visits = visit_slots.visits + excluded.visits",
-                (visits, [code, limited.owner.id]),
+                (number, [code, limited.owner.id]),
             )
 
     def visits(query: str) -> int:
