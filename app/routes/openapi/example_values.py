@@ -12,7 +12,7 @@ EMAIL, PASSWORD = "ana@example.org", "correct horse battery"
 ID = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
 """Whatever has a UUID."""
 _TARGET = "https://example.org/autumn/offers?page=2"
-_PREFIX = "fon_q3T9"
+_PREFIX = "fon_q3T9Zk2v"
 _DAY = "2026-11-27T00:00:00-03:00"
 
 VALUES: Mapping[str, Any] = {
@@ -46,7 +46,7 @@ VALUES: Mapping[str, Any] = {
     "new_password": "a longer horse battery",
     "scopes": ["links:read", "statistics:read"],
     "prefix": _PREFIX,
-    "secret": f"{_PREFIX}Zk2vYw8LrB1nX5cA7dE0fG4hJ6mPsUtWyQiOx_-",
+    "secret": f"{_PREFIX}Yw8LrB1nX5cA7dE0fG4hJ6mPsUtWyQiOx_-",
     "timestamp": 1795804200,
     "service_name": "go-backend",
     "environment": "production",
