@@ -12,6 +12,7 @@ from flask import Request
 from app.access import Access
 from app.model.callers import Caller, Scope
 from app.model.errors import Forbidden, InvalidToken, MissingToken, TokenFault
+from app.routes.errors import LOGGED
 from app.secret_keys import PREFIX, is_key
 from app.storage.rate_limits import RateLimits
 
@@ -86,6 +87,8 @@ class Admission:
         except InvalidToken:
             self.limits.guess(request.remote_addr)
             raise
+        # The key's number, by which operators find what was done with a key that has leaked.
+        request.environ.setdefault(LOGGED, {})["key_id"] = str(caller.key)
         self.count(request, caller)
         return caller
 

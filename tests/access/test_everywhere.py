@@ -269,6 +269,21 @@ def test_no_key_token_or_password_is_kept_or_told_anywhere(fleet: Fleet) -> None
             assert secret not in text
 
 
+def test_the_log_tells_which_key_it_was(fleet: Fleet) -> None:
+    _, token = sign_up(fleet)
+    key, number = make_key(fleet, token)
+
+    answer = fleet.ask("GET", "/api/account", key)
+    line = fleet.services[0].await_record(
+        lambda record: (
+            record["msg"] == "Request completed"
+            and record["request_id"] == answer.headers["X-Request-ID"]
+        )
+    )
+
+    assert line["key_id"] == number
+
+
 def only_key(fleet: Fleet, token: str, secret: str) -> str:
     """Use a key and return its number."""
     assert fleet.statuses(secret) == [200] * 4
