@@ -88,15 +88,19 @@ class BoundedConnection(psycopg.Connection[TupleRow]):
             self.close()
             raise
 
-    def rows(self, text: str, values: Sequence[object]) -> list[Row]:
+    def rows(
+        self, text: str, values: Sequence[object], *, prepare: bool | None = None
+    ) -> list[Row]:
         """Return the rows of a statement whose places are `$1` and so on.
+
+        `prepare`: as psycopg's, None for what is used often, False for never.
 
         One cursor serves all statements: making one takes as long as reading a row.
         """
         # Binary: what comes back does not depend on settings such as DateStyle or bytea_output.
         cursor = self._kept or self.cursor(binary=True)
         self._kept = None
-        rows = cursor.execute(text, values).fetchall()
+        rows = cursor.execute(text, values, prepare=prepare).fetchall()
         if len(rows) <= _FEW_ROWS:
             self._kept = cursor  # it holds on to what it has read
         return rows

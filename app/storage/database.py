@@ -71,11 +71,11 @@ class Database:
             metrics.record_database_refusal("breaker")
             raise DatabaseUnavailable(self.breaker.cause)
         if aside:
-            return self._run(statement.text, statement.values(parameters), repeatable=repeatable)
+            return self._run(statement, statement.values(parameters), repeatable=repeatable)
         if not self._turns.take():
             raise self._refusal("turn", _NO_TURN)
         try:
-            return self._run(statement.text, statement.values(parameters), repeatable=repeatable)
+            return self._run(statement, statement.values(parameters), repeatable=repeatable)
         finally:
             self._turns.give_back()
 
@@ -112,7 +112,9 @@ class Database:
         """Return how many requests wait now, as `metrics.observe_database_waiting` wants it."""
         return {"turn": self._turns.waiting, "connection": self._pool.waiting()}
 
-    def _run(self, text: str, values: Sequence[object], *, repeatable: bool) -> list[Row]:
+    def _run(
+        self, statement: Statement, values: Sequence[object], *, repeatable: bool
+    ) -> list[Row]:
         deadline = time.monotonic() + CONNECTION_WAIT
         # One stale session after the other may be met, but no more than there are.
         tries = self._pool.size + 1
@@ -120,7 +122,7 @@ class Database:
             tries -= 1
             connection = self._connection(deadline)
             try:
-                return connection.rows(text, values)
+                return connection.rows(statement.text, values, prepare=statement.prepare)
             except (psycopg.IntegrityError, psycopg.errors.ProgramLimitExceeded):
                 raise
             except psycopg.Error as error:

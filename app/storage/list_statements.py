@@ -64,11 +64,13 @@ class Order:
 
 _OWN = "urls.user_id = %(owner)s"
 _ALL = f"FROM urls WHERE {_OWN}"
-# A subquery for each row, not a join: that could be a merge, which begins at the first code.
+# A subquery for each row, not a join: that could be a merge, which begins at the first code, or one
+# of all of an owner's links with all of an owner's counts, where few are expected.
 _COUNT = "(SELECT {} FROM link_counts AS counts WHERE counts.code = urls.id) IS NULL"
 _FROM_COUNTS = (
-    "FROM link_counts AS counts JOIN urls ON urls.id = counts.code"
-    f" WHERE counts.user_id = %(owner)s AND {_OWN}"
+    "FROM link_counts AS counts"
+    " CROSS JOIN LATERAL (SELECT * FROM urls WHERE id = counts.code LIMIT 1) AS urls"
+    " WHERE counts.user_id = %(owner)s AND urls.user_id = %(owner)s"
 )
 ORDERS = {
     "created_at": Order(
@@ -120,7 +122,8 @@ def walk(shape: Shape, *, keyed: bool, placed: bool) -> Statement:
     """
     rows = _segment(shape, keyed=keyed, placed=placed)
     listed = shape.conditions if keyed else f"{ORDERS[shape.sort].unkeyed} AND {shape.conditions}"
-    return Statement(f"""
+    return Statement(
+        f"""
         WITH page AS (
             SELECT code, key FROM (
                 SELECT urls.id AS code, {_key(shape, keyed)} AS key, {listed} AS listed
@@ -130,7 +133,9 @@ def walk(shape: Shape, *, keyed: bool, placed: bool) -> Statement:
             LIMIT %(limit)s
         )
         {_listed(shape)}
-    """)  # noqa: S608  # parts of ours
+    """,  # noqa: S608  # parts of ours
+        prepared=False,
+    )
 
 
 @lru_cache(maxsize=64)
@@ -139,8 +144,9 @@ def end_of_walk(sort: str, *, descending: bool, keyed: bool, placed: bool) -> St
     shape = Shape(sort, descending, None, tag=False, search=False)
     rows = _segment(shape, keyed=keyed, placed=placed)
     return Statement(
-        f"SELECT {_key(shape, keyed)}, urls.id {rows} OFFSET %(walk)s - 1 LIMIT 1"
-    )  # parts of ours
+        f"SELECT {_key(shape, keyed)}, urls.id {rows} OFFSET %(walk)s - 1 LIMIT 1",
+        prepared=False,
+    )
 
 
 @lru_cache(maxsize=1024)
@@ -152,7 +158,8 @@ def choose(shape: Shape, *, placed: str) -> Statement:
     order = ORDERS[shape.sort]
     after = _after_chosen(order, shape, placed)
     direction = "DESC NULLS LAST" if shape.descending else "ASC NULLS FIRST"
-    return Statement(f"""
+    return Statement(
+        f"""
         WITH chosen AS MATERIALIZED (
             SELECT urls.id AS code, {order.key} AS key
             FROM unnest(%(codes)s::varchar[]) AS wanted (code)
@@ -167,7 +174,9 @@ def choose(shape: Shape, *, placed: str) -> Statement:
             LIMIT %(limit)s
         )
         {_listed(shape)}
-    """)  # noqa: S608  # parts of ours
+    """,  # noqa: S608  # parts of ours
+        prepared=False,
+    )
 
 
 def gather_tag() -> Statement:
@@ -182,7 +191,10 @@ def gather_state(state: State) -> Statement | None:
 
 _GATHER_TAG = Statement("SELECT code FROM link_tags WHERE tag_id = %(tag)s LIMIT %(most)s")
 _GATHER_STATES = {
-    state: Statement(f"SELECT id FROM urls WHERE user_id = %(owner)s AND {where} LIMIT %(most)s")  # noqa: S608  # parts of ours
+    state: Statement(
+        f"SELECT id FROM urls WHERE user_id = %(owner)s AND {where} LIMIT %(most)s",  # noqa: S608  # parts of ours
+        prepared=False,
+    )
     for state, where in _SPARSE.items()
 }
 GATHER_TEXT = Statement(

@@ -9,11 +9,17 @@ _NAME = re.compile(r"%\((\w+)\)s")
 
 
 class Statement:
-    """One statement; written with `%(name)s`, sent with `$1`."""
+    """One statement; written with `%(name)s`, sent with `$1`.
 
-    __slots__ = ("_names", "text")
+    One that is not `prepared` is planned anew for the values of each time: a plan for any value
+    would be one for an owner of two links, and be used for one who has a million.
+    """
 
-    def __init__(self, text: str) -> None:
+    __slots__ = ("_names", "prepare", "text")
+
+    def __init__(self, text: str, *, prepared: bool = True) -> None:
+        # None: after some uses, as psycopg does by itself.
+        self.prepare = None if prepared else False
         self._names = tuple(dict.fromkeys(_NAME.findall(text)))
         places = {name: f"${place}" for place, name in enumerate(self._names, 1)}
         self.text = _NAME.sub(lambda match: places[match[1]], text)

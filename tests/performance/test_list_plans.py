@@ -45,10 +45,13 @@ SHAPES = [
 
 @pytest.fixture(scope="module")
 def filled(databases: Databases) -> Iterator[Database]:
-    """Make a database in which one owner has nearly all links, half of them counted."""
+    """Make a database in which one owner has half of all links, and everybody else two.
+
+    Half of the links are counted. A plan for any owner expects two.
+    """
     with databases.migrated() as database:
         with database.connect() as connection:
-            fill(connection, LINKS, owners=50)
+            fill(connection, LINKS, owners=5_000)
             connection.execute("UPDATE urls SET user_id = %s WHERE user_id IS NULL", (OWNER,))
             connection.execute(
                 "INSERT INTO link_counts (code, user_id, visits, last_visit_at)"

@@ -115,12 +115,21 @@ def _plan(
     *,
     generic: bool,
 ) -> dict[str, Any]:
-    """Run the statement as the service prepares it, and return its plan."""
+    """Run the statement as the service prepares it, and return its plan.
+
+    By PREPARE and EXECUTE: whatever the mode, an EXPLAIN that has parameters is planned for them.
+    """
     mode = "force_generic_plan" if generic else "force_custom_plan"
     connection.execute(f"SET LOCAL plan_cache_mode = {mode}".encode())
-    explained = f"EXPLAIN (ANALYZE, FORMAT JSON) {statement.text}"
-    cursor = psycopg.RawCursor(connection)
-    row = cursor.execute(explained, statement.values(parameters), prepare=True).fetchone()
+    cursor = psycopg.ClientCursor(connection)
+    values = statement.values(parameters)
+    given = f" ({', '.join(['%s'] * len(values))})" if values else ""
+    cursor.execute(b"PREPARE asked AS " + statement.text.encode())
+    try:
+        explained = f"EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE asked{given}"
+        row = cursor.execute(explained.encode(), values).fetchone()
+    finally:
+        cursor.execute(b"DEALLOCATE asked")
     assert row is not None
     plan: dict[str, Any] = row[0][0]["Plan"]
     return plan

@@ -90,9 +90,9 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     sent: list[str] = []
     rows = BoundedConnection.rows
 
-    def note(self: BoundedConnection, text: str, values: Any) -> Any:
+    def note(self: BoundedConnection, text: str, values: Any, **more: Any) -> Any:
         sent.append(text)
-        return rows(self, text, values)
+        return rows(self, text, values, **more)
 
     monkeypatch.setattr(BoundedConnection, "rows", note)
     return sent

@@ -134,7 +134,7 @@ def test_what_the_server_took_back_is_asked_for_once_more_whatever_it_is(
 def test_what_never_ends_is_given_up(opened: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
-    def rows(_self: BoundedConnection, text: str, _values: object) -> object:
+    def rows(_self: BoundedConnection, text: str, _values: object, **_: object) -> object:
         asked.append(text)
         raise psycopg.errors.FeatureNotSupported
 
@@ -151,11 +151,11 @@ def fail_once(monkeypatch: pytest.MonkeyPatch, error: psycopg.Error) -> list[str
     asked: list[str] = []
     rows = BoundedConnection.rows
 
-    def failing(self: BoundedConnection, text: str, values: Any) -> Any:
+    def failing(self: BoundedConnection, text: str, values: Any, **more: Any) -> Any:
         asked.append(text)
         if len(asked) == 1:
             raise error
-        return rows(self, text, values)
+        return rows(self, text, values, **more)
 
     monkeypatch.setattr(BoundedConnection, "rows", failing)
     return asked
