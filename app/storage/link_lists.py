@@ -20,9 +20,9 @@ LONGEST_WALK = 20_000
 """Rows that are read along an index for one page."""
 MOST_GATHERED = 5_000
 """Links that are sorted for one page."""
-# Without three letters or digits in a row there is nothing to look up: the index would be read
-# from one end of the owner's links to the other.
-_TRIGRAM = re.compile(r"[^\W_]{3}")
+# Without three letters or digits in a row there is nothing to look up, and the index would be read
+# from one end of the owner's links to the other. What else is a letter the server's locale says.
+_TRIGRAM = re.compile("[A-Za-z0-9]{3}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,11 +62,11 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
         yield database
 
 
-def found(database: Database, sort: str = "created_at") -> list[str]:
+def found(database: Database, sort: str = "created_at", pattern: str = "%needle%") -> list[str]:
     """Search for needles, page by page."""
     store = open_store(database)
     lists, after, codes = LinkLists(store), None, list[str]()
-    listing = Listing(sort, descending=True, pattern="%needle%", found_tags=(1,))
+    listing = Listing(sort, descending=True, pattern=pattern, found_tags=(1,))
     for _ in range(100):
         page = lists.page(OWNER, listing, after, 2)
         codes += [link.code for link in page.links]
@@ -96,6 +96,18 @@ def test_a_search_goes_by_it(filled: Database, sort: str) -> None:
     # PostgreSQL tells once the connection has ended.
     eventually(lambda: used(filled)[0] > scans)
     assert used(filled)[1] <= links + 3 * (used(filled)[0] - scans)
+
+
+@pytest.mark.parametrize("pattern", ["%dl%", "%-e%", "%日本語%"])
+def test_where_it_would_be_read_from_end_to_end_the_list_is(filled: Database, pattern: str) -> None:
+    scans, _ = used(filled)
+
+    short = found(filled, pattern=pattern)
+    found(filled)
+
+    eventually(lambda: used(filled)[0] > scans)
+    assert used(filled)[0] == scans + 1
+    assert short == ([code(8), code(6), code(4)] if pattern == "%dl%" else [code(8)])
 
 
 def test_it_can_be_added_later(filled: Database, monkeypatch: pytest.MonkeyPatch) -> None:
