@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import counting, cpu, growth, outages, report, running, visits
+from bench import counting, cpu, growth, lists, outages, report, running, visits
 from bench.stores import ROOT, Stores, stores
 from bench.table import MISSED, Row, render, write
 
@@ -20,6 +20,7 @@ Part = Callable[[Stores], list[Row]]
 PARTS: dict[str, Part] = {
     "cpu": lambda made: cpu.rows(cpu.measure(made)),
     "growth": lambda made: growth.rows(made, _GROWTH),
+    "lists": lists.rows,
     "visits": visits.measure,
     "counting": counting.measure,
     "line": lambda made: [running.line(made)],

@@ -1,0 +1,162 @@
+"""A million links of one owner: a page far behind against the first, with every filter."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from statistics import median
+
+import psycopg
+
+from app.config import Settings
+from app.model.managed_links import Position, State
+from app.storage.database import Database
+from app.storage.link_lists import LinkLists, Listing
+from app.storage.list_statements import ORDERS, STATES
+from bench.links import fill, owner, progress_bar
+from bench.stores import Stores
+from bench.table import Row, judged
+
+LINKS = 1_000_000
+LIMIT = 20
+_OWNER = owner(0)
+_ROUNDS = 9
+_ATTEMPTS = 5
+_PAGES = 3
+_BUDGET = 1.2
+_FAR = 0.9
+"""How far behind the page is that is compared, as a part of the list."""
+_FEW, _SOME, _ALL = 1, 2, 3
+"""Numbers of tags: on 3,000 links, on 50,000, and on every one."""
+
+# By a hash: spread over the table as chance would have it, and the same in every run.
+_MADE = (
+    "UPDATE urls SET user_id = %(owner)s WHERE user_id IS NULL",
+    """
+    INSERT INTO link_counts (code, user_id, visits, last_visit_at)
+    SELECT id, user_id, abs(mod(hashtextextended(id, 1), 997)), created_at + interval '1 day'
+    FROM urls WHERE abs(mod(hashtextextended(id, 2), 2)) = 0
+    """,
+    """
+    INSERT INTO tags (user_id, key, name, links)
+    SELECT %(owner)s, name, name, 1 FROM unnest(ARRAY['few', 'some', 'all']) AS name
+    """,
+    """
+    UPDATE urls SET
+        tag_ids = CASE WHEN abs(mod(hashtextextended(id, 3), 333)) = 7 THEN ARRAY[1, 3]::bigint[]
+            WHEN abs(mod(hashtextextended(id, 4), 20)) = 8 THEN ARRAY[2, 3]::bigint[]
+            ELSE ARRAY[3]::bigint[] END,
+        disabled_at = CASE WHEN abs(mod(hashtextextended(id, 5), 1000)) = 9 THEN now() END,
+        expires_at = CASE WHEN abs(mod(hashtextextended(id, 6), 50)) = 10
+            THEN now() - interval '1 day' END
+    """,
+    "INSERT INTO link_tags (tag_id, code) SELECT unnest(tag_ids), id FROM urls",
+)
+_FILTERS: dict[str, tuple[Callable[..., Listing], str]] = {
+    "all": (Listing, STATES[None]),
+    "active": (partial(Listing, state=State.ACTIVE), STATES[State.ACTIVE]),
+    "disabled (1,000)": (partial(Listing, state=State.DISABLED), STATES[State.DISABLED]),
+    "expired (20,000)": (partial(Listing, state=State.EXPIRED), STATES[State.EXPIRED]),
+    "a tag (3,000)": (partial(Listing, tag=_FEW), "tag_ids @> ARRAY[1::bigint]"),
+    "a tag (50,000)": (partial(Listing, tag=_SOME), "tag_ids @> ARRAY[2::bigint]"),
+    "a tag (all)": (partial(Listing, tag=_ALL), "tag_ids @> ARRAY[3::bigint]"),
+    "search (200,000)": (partial(Listing, pattern="%/watch/%"), "original_url LIKE '%%/watch/%%'"),
+}
+
+
+def rows(made: Stores, links: int = LINKS) -> list[Row]:
+    """Return a row for each filter: the sort whose far page costs most against its first."""
+    name = "lists"
+    made.create_database(name)
+    with made.postgresql.connect(name) as connection:
+        _fill(connection, links)
+        settings = Settings.from_env(made.environment(name))
+        database = Database(settings.postgres, concurrent=3)
+        database.open()
+        try:
+            lists = LinkLists(database)
+            return [_worst(connection, lists, filtered) for filtered in _FILTERS]
+        finally:
+            database.close()
+
+
+def _fill(connection: psycopg.Connection, links: int) -> None:
+    began = time.monotonic()
+    fill(connection, links, owners=1, progress=progress_bar)
+    # What the triggers keep for each link is made at once below.
+    connection.execute("ALTER TABLE urls DISABLE TRIGGER USER")
+    for statement in _MADE:
+        connection.execute(statement.encode(), {"owner": _OWNER})
+    connection.execute("ALTER TABLE urls ENABLE TRIGGER USER")
+    for table in ("urls", "link_counts", "tags", "link_tags"):
+        connection.execute(f"VACUUM (ANALYZE) {table}".encode())
+    print(f"  {links:,} links in {time.monotonic() - began:.0f} s", file=sys.stderr)
+
+
+def _worst(connection: psycopg.Connection, lists: LinkLists, filtered: str) -> Row:
+    make, condition = _FILTERS[filtered]
+    measured = []
+    for sort in ORDERS:
+        for descending in (False, True):
+            position = _far(connection, sort, descending, condition)
+            listing = make(sort=sort, descending=descending)
+            measured.append((*_compared(lists, listing, position), f"{'-' * descending}{sort}"))
+    ratio, first, far, sort = max(measured)
+    return judged(
+        f"A page of a million links: {filtered}, {sort}",
+        f"{far * 1e3:.1f} ms, {first * 1e3:.1f} ms",
+        ratio,
+        _BUDGET,
+        ratio=f"{ratio:.2f}×",
+        shown=f"{_BUDGET}×",
+    )
+
+
+def _compared(lists: LinkLists, listing: Listing, position: Position) -> tuple[float, float, float]:
+    """Return how much longer a page far behind takes, and the seconds of both.
+
+    A neighbour of the machine makes some comparison worse, and never each of several.
+    """
+    found = []
+    for _ in range(_ATTEMPTS):
+        first, far, ratios = [], [], []
+        for _ in range(_ROUNDS):
+            first.append(_taken(lists, listing, None))
+            far.append(_taken(lists, listing, position))
+            ratios.append(far[-1] / first[-1])
+        found.append((median(ratios), median(first), median(far)))
+        if found[-1][0] <= _BUDGET:
+            break
+    return min(found)
+
+
+def _taken(lists: LinkLists, listing: Listing, after: Position | None) -> float:
+    """Return the seconds of a page, of several in a row.
+
+    Where few links match, a page costs as much as they are apart just there.
+    """
+    began = time.perf_counter()
+    for _ in range(_PAGES):
+        page = lists.page(_OWNER, listing, after, LIMIT)
+        assert len(page.links) == LIMIT
+        after = page.next
+    return (time.perf_counter() - began) / _PAGES
+
+
+def _far(connection: psycopg.Connection, sort: str, descending: bool, condition: str) -> Position:
+    """Return where most of a list has gone by, found the long way."""
+    key = ORDERS[sort].key
+    direction = "DESC NULLS LAST" if descending else "ASC NULLS FIRST"
+    listed = (
+        "FROM urls LEFT JOIN link_counts AS counts ON counts.code = urls.id"
+        f" WHERE urls.user_id = %(owner)s AND urls.deleted_at IS NULL AND {condition}"
+    )
+    found = connection.execute(
+        f"SELECT {key}, urls.id {listed} ORDER BY 1 {direction}, 2 {direction.split(maxsplit=1)[0]}"
+        f" OFFSET (SELECT (count(*) * {_FAR})::bigint {listed}) LIMIT 1".encode(),
+        {"owner": _OWNER},
+    ).fetchone()
+    assert found is not None
+    return Position(*found)
