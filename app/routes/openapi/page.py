@@ -10,6 +10,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup, escape
 
 from app.routes.openapi import requests
+from app.routes.openapi.example_values import CODE, EMAIL
 from app.routes.openapi.headers import EVERYWHERE
 from app.routes.pages import stylesheet
 
@@ -40,6 +41,8 @@ def page(document: dict[str, Any]) -> str:
             {**tag, "operations": [each for each in operations if each["tags"][0] == tag["name"]]}
             for tag in document["tags"]
         ],
+        code=CODE,
+        email=EMAIL,
         login=requests.login(document),
         error=requests.error(),
         schemas=[(name, _schema(each)) for name, each in components["schemas"].items()],
