@@ -13,6 +13,8 @@ const PAGE = 20;
 const STATES = ["active", "scheduled", "expired", "exhausted", "disabled", "deleted"];
 const SORTS = ["-created_at", "created_at", "-visits", "-last_visit_at", "code"];
 const TYPING_PAUSE = 350;
+/** Pages without any link after which a person is asked whether to go on. */
+const MOST_LOOKS = 5;
 /** By the cursor of a page: that of the page before it. */
 const before = new Map();
 
@@ -109,19 +111,27 @@ class LinkList {
   }
 
   async fetch(signal) {
-    const { search, tag, state, sort, cursor } = this.query;
-    const path = withQuery("/api/links", { search, tag, state, sort, cursor, limit: PAGE });
-    const { body } = await call("GET", path, { signal });
-    fill(this.rows, body.links.map((link) => linkRow(link, this)));
-    this.showPages(body.next_cursor ?? body.cursor);
-    this.describe(body.links.length);
+    const { search, tag, state, sort } = this.query;
+    let { cursor } = this.query;
+    let links = [];
+    // A search may look through much and find nothing in it, and still have a next page.
+    for (let looks = 0; looks === 0 || (cursor && !links.length && looks < MOST_LOOKS); looks += 1) {
+      const path = withQuery("/api/links", { search, tag, state, sort, cursor, limit: PAGE });
+      const { body } = await call("GET", path, { signal });
+      links = body.links;
+      cursor = body.cursor;
+    }
+    fill(this.rows, links.map((link) => linkRow(link, this)));
+    this.showPages(cursor);
+    this.describe(links.length, cursor);
   }
 
-  describe(count) {
+  describe(count, next) {
     const filtered = ["search", "tag", "state", "cursor"].some((name) => this.query[name]);
-    fill(this.told, count ? sayCount("links.shown", count) : "");
+    const further = next ? say("links.further") : "";
+    fill(this.told, count ? sayCount("links.shown", count) : further);
     fill(this.none);
-    if (count) return;
+    if (count || next) return;
     fill(
       this.none,
       el(

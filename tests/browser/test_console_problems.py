@@ -225,3 +225,21 @@ def test_a_wrong_password_is_told_beside_its_field(open_console: OpenConsole) ->
         console.say("problem.INVALID_CREDENTIALS")
     )
     expect(console.field("email")).to_have_value("nobody@example.com")
+
+
+def test_a_search_goes_on_where_a_page_is_empty(console: Console, somebody: Somebody) -> None:
+    somebody.link(title="Far behind")
+    asked: list[str] = []
+
+    def late(route: Route) -> None:
+        asked.append(route.request.url)
+        if "cursor=" in route.request.url:
+            route.continue_(url=re.sub("&?cursor=[^&]*", "", route.request.url))
+        else:
+            route.fulfill(json={"links": [], "cursor": "further"})
+
+    console.page.route("**/api/links?*", late)
+    console.page.reload()
+
+    expect(console.row("Far behind")).to_be_visible()
+    assert len(asked) == 2
