@@ -12,3 +12,14 @@ export async function copy(text) {
     toast(say("copy_by_hand", { text }));
   }
 }
+
+/** Copy what a field holds, and show it nowhere else; where that is not let, it is selected. */
+export async function copyFrom(input) {
+  input.select();
+  try {
+    await navigator.clipboard.writeText(input.value);
+    toast(say("copied_secret"));
+  } catch {
+    toast(say("copy_selected"));
+  }
+}

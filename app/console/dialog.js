@@ -2,6 +2,7 @@
 
 import { el, newId } from "./elements.js";
 import { icon } from "./icons.js";
+import { moveToasts } from "./toasts.js";
 import { say } from "./words.js";
 
 /**
@@ -25,6 +26,7 @@ export function openDialog(title, content, { wide = false } = {}) {
   let result = null;
   const closed = new Promise((resolve) => {
     element.addEventListener("close", () => {
+      moveToasts();
       element.remove();
       comeBack(before);
       resolve(result);
@@ -36,6 +38,7 @@ export function openDialog(title, content, { wide = false } = {}) {
   };
   document.body.append(element);
   element.showModal();
+  moveToasts();
   (element.querySelector("[autofocus]") ?? element.querySelector("h2")).focus();
   return { element, close, closed };
 }

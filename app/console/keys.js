@@ -1,7 +1,7 @@
 /** API keys: make one, which is shown once, see when they were used, revoke them. */
 
 import { call } from "./api.js";
-import { copy } from "./clipboard.js";
+import { copyFrom } from "./clipboard.js";
 import { confirm, openDialog } from "./dialog.js";
 import { el, fill } from "./elements.js";
 import { choice, field, focusFirstError, tick } from "./fields.js";
@@ -121,7 +121,7 @@ function showSecret(name, secret) {
       {},
       el("p", {}, say("secret.once")),
       shown,
-      el("div", { class: "buttons" }, el("button", { type: "button", class: "primary", autofocus: true, on: { click: () => copy(secret) } }, icon("copy"), say("copy"))),
+      el("div", { class: "buttons" }, el("button", { type: "button", class: "primary", autofocus: true, on: { click: () => copyFrom(shown) } }, icon("copy"), say("copy"))),
     ),
   );
   return closed;

@@ -21,6 +21,12 @@ export function toast(text, action = null) {
   fill(region, shown);
 }
 
+/** Say it where it can be seen and heard: what lies under an open window is neither. */
+export function moveToasts() {
+  const windows = document.querySelectorAll("dialog[open]");
+  (windows[windows.length - 1] ?? document.body).append(region);
+}
+
 /** Take away what is said. */
 export function clearToasts() {
   fill(region);

@@ -34,6 +34,7 @@ HEADERS: dict[str, dict[str, Any]] = {
     "Referrer-Policy": _header("What the next site learns of this one", required=True),
     "Content-Language": _header("The language of a page", enum=["en", "pt-BR"]),
     "Referrer-Policy-Of-Pages": _header("`Referrer-Policy` of a page", const="no-referrer"),
+    "Content-Encoding": _header("gzip, for who takes it", const="gzip"),
     "Content-Disposition": _header("The name of the file to keep", required=True),
     "ETag": _header("For If-None-Match", required=True),
     "Retry-After": _header(
