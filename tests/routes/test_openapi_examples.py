@@ -1,5 +1,6 @@
 """`/api/docs`: each request can be copied as it is, and is answered as it says."""
 
+import gzip
 import html
 import itertools
 import json
@@ -235,6 +236,24 @@ def test_nothing_that_a_shell_or_a_browser_obeys_comes_from_a_host(
 
     assert f"//{host}" not in html.unescape(page)
     assert BASE not in page
+
+
+@pytest.mark.parametrize("path", ["/api/docs", "/api/openapi.json"])
+def test_who_takes_it_packed_gets_a_tenth(client: FlaskClient, path: str) -> None:
+    plain = client.get(path, headers={"Accept-Encoding": "br, gzip;q=0"})
+    packed = client.get(path, headers={"Accept-Encoding": "gzip, br"})
+
+    again = client.get(
+        path,
+        headers={"Accept-Encoding": "gzip", "If-None-Match": packed.headers["ETag"]},
+    )
+    assert "Content-Encoding" not in plain.headers
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(packed.data) == plain.data
+    assert len(packed.data) < 40_000
+    assert packed.headers["ETag"] != plain.headers["ETag"]
+    assert {each.headers.getlist("Vary")[0] for each in (plain, packed)} == {"Accept-Encoding"}
+    assert (again.status_code, again.data) == (304, b"")
 
 
 def test_each_address_has_a_tag_of_its_own(client: FlaskClient) -> None:

@@ -22,9 +22,8 @@ from app.routes.site import ICONS
 
 __all__ = ["HTML", "JSON", "Answer", "Operation", "operations"]
 
-_STATIC = ("ETag",)
+_STATIC = ("ETag", "Content-Encoding")
 _STATIC_PAGE = (*_STATIC, "Referrer-Policy")
-_PACKED = (*_STATIC_PAGE, "Content-Encoding")
 _OWN_STATUS = "The way to the target of a link with this `redirect_status`"
 
 
@@ -193,7 +192,7 @@ def _site() -> tuple[Operation, ...]:
             "get", "/console/", "console", "Site", "A page to work with",
             "Uses this API and nothing else. 404 where `CONSOLE_ENABLED` is `false`.",
             (
-                Answer(200, "The page", media_type=HTML, headers=_PACKED),
+                Answer(200, "The page", media_type=HTML, headers=_STATIC_PAGE),
                 Answer(304, "The page is the one you have", media_type="", headers=_STATIC_PAGE),
             ),
             (errors.NotFound,),
@@ -203,7 +202,7 @@ def _site() -> tuple[Operation, ...]:
             "get", "/console/{version}/{name}", "consoleFile", "Site", "A file of that page",
             "May be kept for a year: another version is another address.",
             (
-                Answer(200, "The file", media_type="*/*", headers=_PACKED),
+                Answer(200, "The file", media_type="*/*", headers=_STATIC_PAGE),
                 Answer(304, "The file is the one you have", media_type="", headers=_STATIC_PAGE),
             ),
             (errors.NotFound,),
