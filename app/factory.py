@@ -36,6 +36,7 @@ from app.routes.console import console_blueprint
 from app.routes.cors import Cors, answer_preflights
 from app.routes.creating import creating_blueprint
 from app.routes.creation import LinkCreation
+from app.routes.direct_way import DirectWay, Visiting
 from app.routes.errors import handle_errors
 from app.routes.forwarding import ForwardingNotes
 from app.routes.health import health_blueprint
@@ -89,6 +90,8 @@ from app.visits.upkeep import Upkeep
 def create_app(settings: Settings) -> Flask:
     """Return the service; connections are opened here, so call it after the fork."""
     app = Flask(__name__, static_folder=None)
+    direct = DirectWay(app.wsgi_app)
+    app.wsgi_app = direct  # type: ignore[method-assign]
     observe = telemetry.instrument(app)
 
     # One thread of a worker always stays free of slow dependencies and of password hashing.
@@ -111,6 +114,7 @@ def create_app(settings: Settings) -> Flask:
     answers = VisitAnswers(
         settings.redirect_status, visits.record, visitor=partial(Visitor, country=countries)
     )
+    visiting = Visiting(links, limits, answers)
     link_answers = LinkAnswers(settings.public_base_url)
     creation = LinkCreation(links, managing, link_answers, counts)
     repeats = Repeats(Repeating(IdempotencyTable(database)))
@@ -126,7 +130,7 @@ def create_app(settings: Settings) -> Flask:
         lists_blueprint(lists, admission, link_answers, origins),
         managed_links_blueprint(links, managing, admission, link_answers, origins),
         statistics_blueprint(Statistician(StatisticsTable(database)), admission),
-        links_blueprint(links, admission, answers),
+        links_blueprint(links, admission, visiting),
         *access,
         openapi_blueprint(
             limits, redirect_status=settings.redirect_status, base=settings.public_base_url
@@ -134,7 +138,7 @@ def create_app(settings: Settings) -> Flask:
         console_blueprint(limits, enabled=settings.console),
         site_blueprint(limits, root=settings.root_redirect_url, console=settings.console),
         previews_blueprint(links, admission, link_answers),
-        redirects_blueprint(links, limits, answers),
+        redirects_blueprint(visiting),
     ):
         app.register_blueprint(blueprint)
 
@@ -146,9 +150,11 @@ def create_app(settings: Settings) -> Flask:
     cors = Cors(app, settings.cors_origins)
     at_once: AtOnce = never
     if observe is not None:
-        at_once = ShortWay(links, limits, answers, cors, Readings(app, proxies), observe)
+        readings = Readings(app, proxies)
+        at_once = ShortWay(links, limits, answers, cors, readings, observe)
+        direct.open(visiting, readings, telemetry.tell_route)
     app.wsgi_app = BothWays(at_once, RequestIds(cors))  # type: ignore[method-assign]
-    app.extensions["at_once"] = at_once
+    app.extensions["at_once"], app.extensions["direct_way"] = at_once, direct
 
     _observe(database, redis)
     reporter = _reporter(settings, database, redis, notes, partial(_waiting, visits, upkeep))

@@ -6,6 +6,7 @@
     telemetry.start(config, slot=0)                   # in the worker, before the app is loaded
     observe = telemetry.instrument(app)               # straight after Flask()
     observe(environ, route, status, body, began)      # an answer given before Flask
+    telemetry.tell_route(environ, route)              # of an answer given between it and Flask
     telemetry.health(), telemetry.prometheus_text()   # for /healthz and /metrics
     telemetry.describe()                              # for whoever looks for a fault
     telemetry.stop(budget=13.0)                       # flushes spans, then metrics, then logs
@@ -25,6 +26,7 @@ from telemetry.lifecycle import (
     prometheus_text,
     start,
     stop,
+    tell_route,
 )
 
 __all__ = [
@@ -39,4 +41,5 @@ __all__ = [
     "prometheus_text",
     "start",
     "stop",
+    "tell_route",
 ]

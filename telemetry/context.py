@@ -69,6 +69,9 @@ def _trace_header(given: str) -> str | None:
     return redact(given.strip()) if "/" in given else given.strip()
 
 
+SERVED_KEY = "telemetry.server_span"
+"""Where the environment of a request has what its span is made of."""
+
 current_request: ContextVar[Request | None] = ContextVar("current_request", default=None)
 
 

@@ -9,10 +9,11 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from telemetry import otel_environment
 from telemetry.config import Config
+from telemetry.context import SERVED_KEY
 from telemetry.logs import LogPipeline, install
 from telemetry.middleware import Observe, unobserved
 from telemetry.running import SIGNALS, WorkerTelemetry
@@ -32,6 +33,7 @@ __all__ = [
     "prometheus_text",
     "start",
     "stop",
+    "tell_route",
 ]
 
 _worker: WorkerTelemetry | None = None
@@ -67,6 +69,13 @@ def log_to_stdout(config: Config | None) -> None:
     """Send all log records to stdout as JSON; for processes, as gunicorn's master, without more."""
     config = config or Config.named(os.environ)
     install(config, LogPipeline(config))
+
+
+def tell_route(environ: dict[str, Any], route: str) -> None:
+    """Say which route a request belongs to that is answered inside the spans, and before Flask."""
+    served = environ.get(SERVED_KEY)
+    if served is not None:
+        served.tell(route)
 
 
 def instrument(app: Flask) -> Observe | None:

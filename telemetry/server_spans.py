@@ -22,7 +22,7 @@ from opentelemetry.instrumentation.wsgi import wsgi_getter
 from opentelemetry.propagate import extract, get_global_textmap
 from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, Status, StatusCode
 
-from telemetry.context import Request
+from telemetry.context import SERVED_KEY, Request
 from telemetry.finished_spans import finished_spans
 from telemetry.http_attributes import attributes_of, method_of, span_name
 from telemetry.http_metrics import HttpMetrics
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _SCOPE = "telemetry"
 _SCHEMA = "https://opentelemetry.io/schemas/1.21.0"
-_KEY = "telemetry.server_span"
+_KEY = SERVED_KEY
 _REQUEST = "telemetry.request"
 _NO_CONTEXT = Context()
 
@@ -53,6 +53,12 @@ class _Served:
         self.raised: BaseException | None = None
         self.route: str | None = None
         self.status = 0
+
+    def tell(self, route: str) -> None:
+        """Note which route the request belongs to."""
+        self.route = route
+        self.span.set_attribute("http.route", route)
+        self.span.update_name(span_name(self.method, route))
 
 
 class ServerSpans:
@@ -168,9 +174,7 @@ def _tell_route() -> None:
         return
     served.context = weakref.ref(current)
     if request.url_rule is not None:
-        served.route = request.url_rule.rule
-        served.span.set_attribute("http.route", served.route)
-        served.span.update_name(span_name(served.method, served.route))
+        served.tell(request.url_rule.rule)
 
 
 def _tell_end(error: BaseException | None) -> None:

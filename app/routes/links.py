@@ -9,23 +9,21 @@ from app.model.callers import Scope
 from app.model.links import LinkList
 from app.routes.admission import Admission
 from app.routes.answers import PreparedResponse, in_utc, json_bytes
+from app.routes.direct_way import Visiting
 from app.routes.schemas import OwnedLink, OwnedLinks
-from app.routes.visits import VisitAnswers
 
 LONGEST_LIST = 2 << 20
 """Bytes of an answer that lists links; 10,000 links of the usual length have less."""
 
 
-def links_blueprint(links: Links, admission: Admission, visits: VisitAnswers) -> Blueprint:
+def links_blueprint(links: Links, admission: Admission, visiting: Visiting) -> Blueprint:
     """Return the routes of the API for links."""
     blueprint = Blueprint("links", __name__, url_prefix="/api")
 
     @blueprint.get("/<code>")
     def resolve(code: str) -> Response:
-        admission.visitor(request)
         code = code.strip()  # as the Go service took it
-        resolved = links.resolve(code, visits.visitor(request.environ))
-        return PreparedResponse(visits.resolved(request.environ, code, resolved))
+        return PreparedResponse(visiting.follow(request.environ, code, api=True))
 
     @blueprint.get("/user/urls")
     def own() -> Response:

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
-from app.links import Links
 from app.routes.answers import PreparedResponse
-from app.routes.visits import VisitAnswers
-from app.storage.rate_limits import RateLimits
+from app.routes.direct_way import Visiting
 
 
-def redirects_blueprint(links: Links, limits: RateLimits, visits: VisitAnswers) -> Blueprint:
+def redirects_blueprint(visiting: Visiting) -> Blueprint:
     """Return the route that redirects."""
     blueprint = Blueprint("redirects", __name__)
 
     @blueprint.get("/<code>")
     def follow(code: str) -> Response:
-        limits.resolve(request.remote_addr)
         code = code.strip()  # as the Go service took it
-        resolved = links.resolve(code, visits.visitor(request.environ))
-        return PreparedResponse(visits.redirect(request.environ, code, resolved))
+        return PreparedResponse(visiting.follow(request.environ, code, api=False))
 
     return blueprint

@@ -99,14 +99,12 @@ class ShortWay:
     ) -> Iterable[bytes] | None:
         """Answer the request, or return None and leave no trace of having looked at it."""
         began = perf_counter()
-        if environ["REQUEST_METHOD"] not in _METHODS or not _UNUSUAL.isdisjoint(environ):
+        found = visited(environ)
+        if found is None:
             return None
-        path: str = environ["PATH_INFO"]
-        api = path.startswith(_API)
-        # Flask's rules take a slash behind the code, too.
-        code = path[len(_API) if api else 1 :].removesuffix("/")
+        code, api = found
         link = self.links.at_hand(code)
-        if link is None or path[0] != "/" or environ.get("SCRIPT_NAME"):
+        if link is None:
             return None
         if not self.readings.is_routed(environ) or not (api or is_sendable(link.target)):
             return None
@@ -128,6 +126,18 @@ class ShortWay:
         body = [answer.body] if answer.body and environ["REQUEST_METHOD"] == "GET" else []
         route = "/api/<code>" if api else "/<code>"
         return self.observe(environ, route, answer.status_line, body, began)
+
+
+def visited(environ: WSGIEnvironment) -> tuple[str, bool] | None:
+    """Return the code that a request may be a visit of and whether by the API; else None."""
+    if environ["REQUEST_METHOD"] not in _METHODS or not _UNUSUAL.isdisjoint(environ):
+        return None
+    path: str = environ["PATH_INFO"]
+    if not path.startswith("/") or environ.get("SCRIPT_NAME"):
+        return None
+    api = path.startswith(_API)
+    # Flask's rules take a slash behind the code, too.
+    return path[len(_API) if api else 1 :].removesuffix("/"), api
 
 
 class BothWays:

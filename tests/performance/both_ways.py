@@ -1,7 +1,7 @@
 """Serve generated requests by one of both ways and print, as JSON, all that can be seen of each.
 
-`python -m tests.performance.both_ways short|long SEED COUNT`, with the service's settings in the
-environment.
+`python -m tests.performance.both_ways short|direct|long SEED COUNT`, with the service's settings in
+the environment.
 """
 
 from __future__ import annotations
@@ -73,6 +73,8 @@ def main(way: str, seed: int, count: int) -> dict[str, Any]:
         app.wsgi_app._at_once = counted
     else:
         app.wsgi_app = app.wsgi_app.long_way  # type: ignore[method-assign, assignment]
+    if way == "long":
+        app.extensions["direct_way"].close()
     seen = []
     for received in generated.requests(seed, CODES, count):
         environ = generated.environ_of(received)

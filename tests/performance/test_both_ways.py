@@ -1,4 +1,4 @@
-"""The short way of a visit beside the long one: no request can tell which of them it went."""
+"""The ways of a visit beside Flask's alone: no request can tell which of them it went."""
 
 import json
 import os
@@ -12,6 +12,8 @@ from tests.harness.servers import ROOT, Database
 from tests.performance.both_ways import CODES, TOO_LONG
 
 COUNT = 800
+WAYS = ("short", "direct", "long")
+"""All together, without the short way, Flask's alone."""
 SETTINGS: dict[str, dict[str, str]] = {
     "as in production": {"ENV": "production", "RATE_LIMIT_RESOLVE": "60/minute"},
     "as a developer": {"ENV": "local", "RATE_LIMIT_ENABLED": "false"},
@@ -70,7 +72,7 @@ def recorded(request: pytest.FixtureRequest, module_database: Database) -> dict[
             cwd=ROOT,
             env=environment,
         )
-        for way in ("short", "long")
+        for way in WAYS
     }
     found: dict[str, Recorded] = {}
     for way, process in started.items():
@@ -80,25 +82,27 @@ def recorded(request: pytest.FixtureRequest, module_database: Database) -> dict[
     return found
 
 
-def test_no_request_can_tell_the_ways_apart(recorded: dict[str, Recorded]) -> None:
-    short, long = (recorded[way]["seen"] for way in ("short", "long"))
+@pytest.mark.parametrize("way", ["short", "direct"])
+def test_no_request_can_tell_the_ways_apart(recorded: dict[str, Recorded], way: str) -> None:
+    ours, long = (recorded[each]["seen"] for each in (way, "long"))
 
-    assert [one["request"] for one in short] == [one["request"] for one in long]
-    for ours, theirs in zip(short, long, strict=True):
-        assert ours == theirs
+    assert [one["request"] for one in ours] == [one["request"] for one in long]
+    for mine, theirs in zip(ours, long, strict=True):
+        assert mine == theirs
 
 
 def test_all_metrics_are_the_same(recorded: dict[str, Recorded]) -> None:
-    ours, theirs = (
+    short, direct, long = (
         {
             name: metric
             for name, metric in recorded[way]["metrics"].items()
             if name.startswith(("http.", "shortener.")) and not name.startswith(_BY_TIME)
         }
-        for way in ("short", "long")
+        for way in WAYS
     )
 
-    assert ours == theirs
+    assert short == long
+    assert direct == long
 
 
 def test_the_comparison_sees_both_ways(recorded: dict[str, Recorded]) -> None:
