@@ -10,6 +10,8 @@ from app.config import postgres_from_env
 from app.model.managed_links import State
 from app.storage import list_statements as statements
 from app.storage.connections import connect
+from app.storage.database import Database as Store
+from app.storage.link_lists import LinkLists, Listing
 from app.storage.list_statements import ORDERS, Shape
 from app.storage.statements import Statement
 from bench.links import code, fill, owner
@@ -162,3 +164,21 @@ class TestGathering:
         nodes = read(connection, statement, generic=generic, key=KEYS[shape.sort])
 
         assert rows_of(nodes) <= 2 * 200
+
+
+def test_a_page_is_planned_for_its_owner_each_time(filled: Database) -> None:
+    environment = {"ENV": "local", "POSTGRES_POOL_MAX": "1", **filled.environment}
+    store = Store(postgres_from_env(environment), concurrent=1)
+    store.open()
+    kept = Statement("SELECT statement FROM pg_prepared_statements WHERE statement LIKE %(part)s")
+    lists = LinkLists(store)
+
+    for _ in range(12):  # psycopg prepares after five
+        lists.page(OWNER, Listing("visits", descending=True, state=State.EXPIRED), None, 20)
+        lists.page(OWNER, Listing("visits", descending=True), None, 20)
+        store.rows(kept, {"part": "%pg_prepared%"}, repeatable=True)
+
+    prepared = store.rows(kept, {"part": "%"}, repeatable=True)
+    store.close()
+    assert [text for (text,) in prepared if "urls" in text] == []
+    assert len(prepared) == 1
