@@ -29,6 +29,8 @@ from shorten.session import Session, json_option
 PROGRAM = "shorten"
 _NOBODY_READS = 141  # as a shell tells of SIGPIPE
 
+_ODD_ANSWER = "is it another release than this command's? shorten -v shows where"
+
 _EPILOG = f"""\b
 Environment:
   SHORTENER_URL      the shortener to use
@@ -96,19 +98,27 @@ def run(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     try:
         status: Any = cli.main(list(arguments), PROGRAM, standalone_mode=False, obj=session)
         sys.stdout.flush()
-    except Failure as failure:
-        return _failed(session, failure)
     except click.ClickException as error:
         return _misused(session, error)
-    except (click.Abort, KeyboardInterrupt):
-        return _failed(session, Interrupted("ended; nothing more was done"))
     except (NobodyReads, BrokenPipeError):
         _discard_output()
         return _NOBODY_READS
-    except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
-        return _failed(session, Failure(f"{place}{error.strerror or 'cannot be used'}"))
+    except (Failure, click.Abort, KeyboardInterrupt, OSError) as error:
+        return _failed(session, _failure(error))
+    except (KeyError, TypeError, ValueError, AttributeError):
+        if session.is_verbose:
+            raise
+        return _failed(session, Failure("the service's answer is not understood", hint=_ODD_ANSWER))
     return status if isinstance(status, int) else 0
+
+
+def _failure(error: BaseException) -> Failure:
+    if isinstance(error, Failure):
+        return error
+    if isinstance(error, OSError):
+        place = f"{error.filename}: " if error.filename else ""
+        return Failure(f"{place}{error.strerror or 'cannot be used'}")
+    return Interrupted("ended; nothing more was done")
 
 
 def main() -> NoReturn:

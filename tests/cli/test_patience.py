@@ -166,6 +166,7 @@ def test_an_edit_or_a_key_whose_answer_was_lost_is_not_sent_again(
         ((404, "<html>no</html>", {}), 5, "is not the shortener's"),
         ((301, "", {"Location": "https://elsewhere.example/"}), 5, "sends elsewhere (status 301)"),
         ((200, {"hello": "world"}, {}), 1, "lacks what it should hold"),
+        ((200, {"links": [{"code": "only"}]}, {}), 1, "answer is not understood"),
         ((400, {"error": "\x1b[2Jbad\u202e", "code": "X"}, {}), 1, r"\x1b[2Jbad\u202e"),
     ],
 )

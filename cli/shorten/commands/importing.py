@@ -29,7 +29,9 @@ _PIECE = 1024 * 1024
 
 
 @click.command("import", short_help="Bring links in from a file.")
-@click.argument("file", type=click.Path(allow_dash=True, path_type=Path))
+@click.argument(
+    "file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
+)
 @click.option(
     "-f",
     "--format",
