@@ -19,9 +19,11 @@ RESERVED = frozenset(
         "apple-touch-icon.png",
         "console",
         "docs",
+        "export",
         "favicon.ico",
         "health",
         "healthz",
+        "imports",
         "keys",
         "links",
         "login",
@@ -36,7 +38,7 @@ RESERVED = frozenset(
     }
 )
 """Every path segment under `/` or `/api/` that the service itself answers."""
-KEPT_FREE = frozenset({"admin", "export", "import"})
+KEPT_FREE = frozenset({"admin", "import"})
 """What the service may answer one day: no new alias may stand in its way."""
 SHORTEST_ALIAS, LONGEST_ALIAS = 3, 64
 

@@ -38,8 +38,10 @@ from app.routes.creating import creating_blueprint
 from app.routes.creation import LinkCreation
 from app.routes.direct_way import DirectWay, Visiting
 from app.routes.errors import handle_errors
+from app.routes.exports import exports_blueprint
 from app.routes.forwarding import ForwardingNotes
 from app.routes.health import health_blueprint
+from app.routes.imports import imports_blueprint
 from app.routes.keys import keys_blueprint
 from app.routes.link_answers import LinkAnswers
 from app.routes.links import links_blueprint
@@ -64,9 +66,12 @@ from app.storage.cache import LinkCache
 from app.storage.change_feed import MOST_REMEMBERED, ChangeFeed
 from app.storage.creations import CreationCounts
 from app.storage.database import Database
+from app.storage.exports import ExportTable
 from app.storage.health import HealthCheck
 from app.storage.housekeeping import Housekeeping
 from app.storage.idempotency import IdempotencyTable
+from app.storage.imported_links import ImportedLinks
+from app.storage.imports import ImportTable
 from app.storage.link_lists import LinkLists
 from app.storage.links import LinkTable
 from app.storage.managed_links import ManagedLinkTable
@@ -80,6 +85,9 @@ from app.storage.visit_claims import VisitClaims
 from app.storage.visits import VisitTable
 from app.storage.worker_reports import ReportFolder
 from app.tokens import Tokens
+from app.transfer.exporting import Exporting
+from app.transfer.importing import Importing
+from app.transfer.turns import TransferTurns
 from app.visitors import Countries, Visitor
 from app.visits import Visits, VisitSettings
 from app.visits.sources import referring_host
@@ -103,7 +111,7 @@ def create_app(settings: Settings) -> Flask:
     origins = Origins(settings.cors_origins)
     uses = KeyUses()
     admission, access = _access(settings, database, limits, origins, uses)
-    links, managing, feed = _links(settings, database, redis)
+    links, managing, feed, cache = _links(settings, database, redis)
     background = Background(
         settings.postgres, [feed.look, counts.write, uses.write, Housekeeping(), Sweeper()]
     )
@@ -119,6 +127,7 @@ def create_app(settings: Settings) -> Flask:
     creation = LinkCreation(links, managing, link_answers, counts)
     repeats = Repeats(Repeating(IdempotencyTable(database)))
     lists = Lists(LinkLists(database), TagTable(database))
+    exporting, importing = _transfers(settings.threads, database, cache)
     for blueprint in (
         health_blueprint(
             postgres=HealthCheck(database).is_healthy,
@@ -130,6 +139,8 @@ def create_app(settings: Settings) -> Flask:
         lists_blueprint(lists, admission, link_answers, origins),
         managed_links_blueprint(links, managing, admission, link_answers, origins),
         statistics_blueprint(Statistician(StatisticsTable(database)), admission),
+        exports_blueprint(exporting, admission),
+        imports_blueprint(importing, links, admission, origins, counts),
         links_blueprint(links, admission, visiting),
         *access,
         openapi_blueprint(
@@ -206,7 +217,7 @@ def _access(
 
 def _links(
     settings: Settings, database: Database, redis: Redis | None
-) -> tuple[Links, Managing, ChangeFeed]:
+) -> tuple[Links, Managing, ChangeFeed, LinkCache]:
     """Return the use cases of links, and what keeps their cache current."""
     blocklist = Blocklist()
     feed = ChangeFeed(blocklist, RedisFeed(redis, MOST_REMEMBERED) if redis else None)
@@ -219,7 +230,15 @@ def _links(
         blocklist=blocklist,
     )
     managing = Managing(ManagedLinkTable(database), cache, anonymous=settings.anonymous_fields)
-    return links, managing, feed
+    return links, managing, feed, cache
+
+
+def _transfers(threads: int, database: Database, cache: LinkCache) -> tuple[Exporting, Importing]:
+    """Return the use cases of exports and imports; half of the threads are never theirs."""
+    quarter = max(1, threads // 4)
+    turns = TransferTurns(quarter)
+    importing = Importing(ImportTable(database), ImportedLinks(database), cache, turns)
+    return Exporting(ExportTable(database), TransferTurns(quarter)), importing
 
 
 def _waiting(visits: Visits, upkeep: Upkeep | None) -> VisitsState:

@@ -129,6 +129,17 @@ _preflights = Count(
     "refused",
 )
 
+_transferred = Count(
+    "shortener.transfers.links",
+    "{link}",
+    "Links that exports gave and imports brought, by what became of them",
+    "shortener.outcome",
+    "exported",
+    "imported",
+    "unchanged",
+    "refused",
+)
+
 _breakers: dict[str, Callable[[], bool]] = {}
 _pool: list[Callable[[], Mapping[str, int]]] = []
 _waiting: list[Callable[[], Mapping[str, int]]] = []
@@ -192,6 +203,11 @@ def record_redis_refusal(reason: str) -> None:
 def record_preflight(*, allowed: bool) -> None:
     """Count a browser's question whether a page may ask us."""
     _preflights.add("allowed" if allowed else "refused")
+
+
+def record_transferred(outcome: str, count: int) -> None:
+    """Count links: `exported`, `imported`, `unchanged` or `refused`."""
+    _transferred.add(outcome, count)
 
 
 def observe_breaker(system: str, is_open: Callable[[], bool]) -> None:

@@ -10,6 +10,7 @@ ServiceError                     status  code
 ├── InvalidLink                  400     INVALID_LINK
 ├── InvalidQuery                 400     INVALID_QUERY
 ├── InvalidIdempotencyKey        400     INVALID_IDEMPOTENCY_KEY
+├── InvalidImport                400     INVALID_IMPORT
 ├── TargetBlocked                400     TARGET_BLOCKED
 ├── MissingToken                 401     MISSING_TOKEN
 ├── InvalidToken                 401     INVALID_TOKEN
@@ -32,10 +33,13 @@ ServiceError                     status  code
 ├── EditConflict                 409     EDIT_CONFLICT
 ├── IdempotencyKeyInUse          409     IDEMPOTENCY_KEY_IN_USE
 ├── TooManyKeys                  409     TOO_MANY_KEYS
+├── OffsetConflict               409     OFFSET_CONFLICT
+├── TooManyImports               409     TOO_MANY_IMPORTS
 ├── LinkGone                     410     LINK_GONE
 ├── PreconditionFailed           412     PRECONDITION_FAILED
 ├── IdempotencyKeyReused         422     IDEMPOTENCY_KEY_REUSED
 ├── RateLimitExceeded            429     RATE_LIMIT_EXCEEDED
+├── TransfersBusy                503     TRANSFERS_BUSY
 ├── DatabaseUnavailable          503     DB_ERROR
 └── IdGenerationFailed           503     ID_GENERATION_FAILED
 """
@@ -166,6 +170,14 @@ class InvalidIdempotencyKey(ServiceError):
     status = 400
     code = "INVALID_IDEMPOTENCY_KEY"
     message = "Invalid Idempotency-Key"
+
+
+class InvalidImport(ServiceError):
+    """A file, or a part of one, cannot be imported; the details say why."""
+
+    status = 400
+    code = "INVALID_IMPORT"
+    message = "Invalid import"
 
 
 class TargetBlocked(ServiceError):
@@ -362,6 +374,26 @@ class TooManyKeys(ServiceError):
     message = "Too many API keys"
 
 
+class OffsetConflict(ServiceError):
+    """The part of a file does not begin where the last one ended."""
+
+    status = 409
+    code = "OFFSET_CONFLICT"
+    message = "The upload goes on elsewhere"
+
+    def __init__(self, offset: int) -> None:
+        super().__init__(f"the next byte that is wanted is {offset}")
+        self.offset = offset
+
+
+class TooManyImports(ServiceError):
+    """The account has as many unfinished imports as it may have."""
+
+    status = 409
+    code = "TOO_MANY_IMPORTS"
+    message = "Too many imports are open"
+
+
 class LinkGone(ServiceError):
     """The link leads nowhere any more; the details say why."""
 
@@ -398,6 +430,17 @@ class RateLimitExceeded(ServiceError):
         super().__init__(retry_after=retry_after, reason=name)
         self.limit = limit
         self.window = window
+
+
+class TransfersBusy(ServiceError):
+    """As many exports and imports run in this worker as may at once."""
+
+    status = 503
+    code = "TRANSFERS_BUSY"
+    message = "Too many exports and imports at once"
+
+    def __init__(self) -> None:
+        super().__init__(retry_after=2, reason="as many transfers as may run at once were running")
 
 
 class DatabaseUnavailable(ServiceError):

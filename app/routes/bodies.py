@@ -43,7 +43,7 @@ class BodyReader(Generic[T]):
         """
         unasked = self._is_unasked(request)
         try:
-            return self._decoder.decode(self._named(_content(request)))
+            return self._decoder.decode(self._named(content(request)))
         except msgspec.ValidationError as error:
             raise self._refusal(str(error)) from None
         except (msgspec.DecodeError, UnicodeDecodeError):
@@ -86,15 +86,16 @@ class BodyReader(Generic[T]):
         return folded if folded in self._names and len(folded) == len(given) else given
 
 
-def _content(request: Request) -> bytes:
+def content(request: Request) -> bytes:
+    """Return a body as it came; raise an HTTPException for one that is too long or broken."""
     try:
-        content = request.get_data(cache=False)
+        body = request.get_data(cache=False)
     except HTTPException:
         raise
     except Exception:  # noqa: BLE001 - what the server raises for malformed chunks is its own
         raise BadRequest from None
     longest = request.max_content_length or LONGEST
-    if request.content_length is None and len(content) >= longest:
+    if request.content_length is None and len(body) >= longest:
         # Werkzeug cuts a body in chunks at MAX_CONTENT_LENGTH and says nothing.
         raise RequestEntityTooLarge
-    return content
+    return body

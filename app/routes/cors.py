@@ -27,6 +27,7 @@ _ALLOWED = [
     "If-Match",
     "Idempotency-Key",
     "X-API-Key",
+    "Upload-Offset",
 ]
 _EXPOSED = [
     "Content-Length",
@@ -35,6 +36,8 @@ _EXPOSED = [
     "Retry-After",
     "ETag",
     "Content-Disposition",
+    "Upload-Offset",
+    "X-Total-Links",
 ]
 _MAX_AGE = 43200
 _DECISIONS = 256

@@ -8,7 +8,13 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from app import metrics
-from app.model.errors import InvalidToken, MissingToken, RateLimitExceeded, ServiceError
+from app.model.errors import (
+    InvalidToken,
+    MissingToken,
+    OffsetConflict,
+    RateLimitExceeded,
+    ServiceError,
+)
 from app.routes.answers import json_answer
 from app.routes.pages import error_page, prefers_html
 from app.routes.schemas import ErrorBody
@@ -45,11 +51,17 @@ def _service_error(error: ServiceError) -> Response:
         metrics.record_token_refused(error.fault)
     limited = isinstance(error, RateLimitExceeded)
     body = ErrorBody(
-        error.explained, error.code, error.details, error.retry_after if limited else None
+        error.explained,
+        error.code,
+        error.details,
+        error.retry_after if limited else None,
+        error.offset if isinstance(error, OffsetConflict) else None,
     )
     answer = _answer(body, error.status, error.retry_after)
     if error.status == 401:
         answer.headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, OffsetConflict):
+        answer.headers["Upload-Offset"] = str(error.offset)
     if error.retry_after is not None:
         answer.headers["Retry-After"] = str(error.retry_after)
     if isinstance(error, RateLimitExceeded):

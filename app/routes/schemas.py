@@ -280,3 +280,6 @@ class ErrorBody(msgspec.Struct, frozen=True, omit_defaults=True):
     code: Annotated[str, Meta(description="For machines")]
     details: Annotated[str, Meta(description="The reason alone, where there is one")] | None = None
     retry_after: Annotated[int, Meta(ge=1, description="Seconds; with 429 only")] | None = None
+    offset: (
+        Annotated[int, Meta(ge=0, description="The next byte; with OFFSET_CONFLICT only")] | None
+    ) = None

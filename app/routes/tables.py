@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from flask import Response
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+from app.formulas import guarded
 
 
 def csv_answer(rows: Iterable[list[object]], name: str) -> Response:
@@ -19,16 +19,9 @@ def csv_answer(rows: Iterable[list[object]], name: str) -> Response:
 
 
 def csv_text(rows: Iterable[list[object]]) -> str:
-    """Return rows as text in which no spreadsheet finds a formula.
-
-    What would be one is text behind an apostrophe (OWASP, CSV Injection).
-    """
+    """Return rows as text in which no spreadsheet finds a formula."""
     text = io.StringIO()
-    csv.writer(text).writerows([_harmless(cell) for cell in row] for row in rows)
+    csv.writer(text).writerows(
+        [guarded(cell) if isinstance(cell, str) else cell for cell in row] for row in rows
+    )
     return text.getvalue()
-
-
-def _harmless(cell: object) -> object:
-    if isinstance(cell, str) and cell.startswith(_FORMULA):
-        return f"'{cell}"
-    return cell

@@ -58,6 +58,8 @@ _DELETE = Statement("""
         RETURNING id
     ), keys AS (
         DELETE FROM api_keys USING gone WHERE api_keys.user_id = gone.id
+    ), uploads AS (
+        DELETE FROM imports USING gone WHERE imports.user_id = gone.id
     )
     INSERT INTO account_deletions (user_id, disable_links)
     SELECT id, %(disable)s::boolean FROM gone

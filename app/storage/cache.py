@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -26,6 +26,7 @@ OLDEST_KEPT = 0.5
 """Seconds: what took longer to be read is answered, and not kept in the process."""
 
 _ENTRY_OVERHEAD = 400
+_FORGOTTEN_AT_ONCE = 1_000
 _LARGEST_ENTRY = PROCESS_BYTES // 8
 _LINK_PREFIX = f"{KEY_PREFIX}link:"
 # What a key holds: a mark, and behind it the target, the revision and the target, or the terms.
@@ -118,6 +119,18 @@ class LinkCache:
         if self._feed is not None:
             self._feed.changed(code, known.revision)
         self.put(code, known, reading)
+
+    def made(self, codes: Iterable[str]) -> None:
+        """Forget of codes that no link has them: many were just made at once."""
+        keys = [_key(self.reading().generation, code) for code in codes]
+        for begin in range(0, len(keys), _FORGOTTEN_AT_ONCE):
+            some = keys[begin : begin + _FORGOTTEN_AT_ONCE]
+            if self._redis is None:
+                return
+            try:
+                self._redis.ask(lambda client, some=some: client.unlink(*some))  # type: ignore[misc]
+            except RedisAway:
+                return  # a minute, and they are forgotten anyway
 
     def forget(self, changes: Mapping[str, int]) -> None:
         """Drop what the process knows of these codes and is older than these revisions."""

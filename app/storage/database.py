@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 import psycopg
 
@@ -24,11 +25,13 @@ log = logging.getLogger(__name__)
 
 _PROBE_WAIT = 1.5
 _PROBE_INTERVAL = 0.5
+R = TypeVar("R")
+
 _NO_TURN = "no turn in time: as many statements as may run at once were running"
 
 
 class Database:
-    """Run single statements, each in its own transaction, on pooled connections.
+    """Run statements, each in its own transaction or several in one, on pooled connections.
 
     `concurrent` bounds the threads inside (turns.py); pool.py holds the connections, retries.py
     knows which failures a second try mends, and behind the breaker nothing is asked. Errors are
@@ -67,17 +70,25 @@ class Database:
         a restart of the server every pooled connection is. One that is run `aside` is of the
         service's own threads: it takes no turn from a request.
         """
-        if self.breaker.is_open:
-            metrics.record_database_refusal("breaker")
-            raise DatabaseUnavailable(self.breaker.cause)
-        if aside:
-            return self._run(statement, statement.values(parameters), repeatable=repeatable)
-        if not self._turns.take():
-            raise self._refusal("turn", _NO_TURN)
-        try:
-            return self._run(statement, statement.values(parameters), repeatable=repeatable)
-        finally:
-            self._turns.give_back()
+        text, values, prepare = statement.text, statement.values(parameters), statement.prepare
+        return self._in_turn(
+            lambda connection: connection.rows(text, values, prepare=prepare),
+            repeatable=repeatable,
+            aside=aside,
+        )
+
+    def transaction(self, work: Callable[[BoundedConnection], R]) -> R:
+        """Do several statements in one transaction; errors as for `rows`.
+
+        Work that a broken connection ended is done again, and may find itself done already: it
+        looks. Nothing but the database may be waited for in it.
+        """
+
+        def do(connection: BoundedConnection) -> R:
+            with connection.transaction():
+                return work(connection)
+
+        return self._in_turn(do, repeatable=True)
 
     def serves(self, ask: Callable[[BoundedConnection, float], object], deadline: float) -> bool:
         """Tell whether `ask(connection, deadline)` succeeds by then; it may be asked again.
@@ -112,9 +123,22 @@ class Database:
         """Return how many requests wait now, as `metrics.observe_database_waiting` wants it."""
         return {"turn": self._turns.waiting, "connection": self._pool.waiting()}
 
-    def _run(
-        self, statement: Statement, values: Sequence[object], *, repeatable: bool
-    ) -> list[Row]:
+    def _in_turn(
+        self, do: Callable[[BoundedConnection], R], *, repeatable: bool, aside: bool = False
+    ) -> R:
+        if self.breaker.is_open:
+            metrics.record_database_refusal("breaker")
+            raise DatabaseUnavailable(self.breaker.cause)
+        if aside:
+            return self._run(do, repeatable=repeatable)
+        if not self._turns.take():
+            raise self._refusal("turn", _NO_TURN)
+        try:
+            return self._run(do, repeatable=repeatable)
+        finally:
+            self._turns.give_back()
+
+    def _run(self, do: Callable[[BoundedConnection], R], *, repeatable: bool) -> R:
         deadline = time.monotonic() + CONNECTION_WAIT
         # One stale session after the other may be met, but no more than there are.
         tries = self._pool.size + 1
@@ -122,7 +146,7 @@ class Database:
             tries -= 1
             connection = self._connection(deadline)
             try:
-                return connection.rows(statement.text, values, prepare=statement.prepare)
+                return do(connection)
             except (psycopg.IntegrityError, psycopg.errors.ProgramLimitExceeded):
                 raise
             except psycopg.Error as error:

@@ -1,4 +1,4 @@
-"""Forget what has had its time: changes, answers of Idempotency-Keys, who made what."""
+"""Forget what has had its time: changes, answers of Idempotency-Keys, imports, who made what."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ import time
 from app.storage.connections import BoundedConnection
 from app.storage.creations import KEPT_HOURS
 from app.storage.idempotency import DAY
+from app.storage.imports import KEPT_DAYS
 from app.storage.statements import Statement
 
 INTERVAL = 60.0
 """Seconds between two rounds of a worker, on average."""
 _BATCH = 5_000
+_IMPORTS = 20
+"""Each may have 10,000 refusals."""
 _CHANGES_KEPT = 2 * DAY
 """Seconds: twice as long as an entry for a link stays in Redis."""
 
@@ -42,6 +45,13 @@ _ROUNDS = (
         DELETE FROM idempotent_links WHERE request IN (SELECT id FROM old)
         RETURNING 1
     """),
+    Statement("""
+        DELETE FROM imports WHERE id = ANY (ARRAY(
+            SELECT id FROM imports WHERE changed_at < now() - %(import_days)s * interval '1 day'
+            LIMIT %(imports)s
+        ))
+        RETURNING 1
+    """),
 )
 
 
@@ -57,6 +67,13 @@ class Housekeeping:
         if now < self._due:
             return
         self._due = now + random.uniform(0.5, 1.5) * INTERVAL  # noqa: S311  # no secret
-        values = {"changes": _CHANGES_KEPT, "hours": KEPT_HOURS, "day": DAY, "batch": _BATCH}
+        values = {
+            "changes": _CHANGES_KEPT,
+            "hours": KEPT_HOURS,
+            "day": DAY,
+            "batch": _BATCH,
+            "import_days": KEPT_DAYS,
+            "imports": _IMPORTS,
+        }
         for statement in _ROUNDS:
             connection.rows(statement.text, statement.values(values))

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from app.storage.needed_access import ACCESS
 from app.storage.needed_managed import MANAGED
+from app.storage.needed_transfers import TRANSFERS
 from app.storage.needed_visits import VISITS
 
 FUNCTIONS = "functions"
@@ -59,7 +60,7 @@ CORE: Mapping[str, frozenset[str]] = {
         }
     ),
 }
-_PARTS = (CORE, MANAGED, VISITS, ACCESS)
+_PARTS = (CORE, MANAGED, VISITS, ACCESS, TRANSFERS)
 NEEDED: Mapping[str, frozenset[str]] = {
     table: frozenset().union(*(part.get(table, frozenset()) for part in _PARTS))
     for table in dict.fromkeys(table for part in _PARTS for table in part)

@@ -21,6 +21,8 @@ EXPOSED = {
     "Retry-After",
     "ETag",
     "Content-Disposition",
+    "Upload-Offset",
+    "X-Total-Links",
 }
 # Made with one origin: what CORS adds to each of them must not depend on the answer.
 Ask = Callable[[FlaskClient, dict[str, str]], TestResponse]

@@ -132,7 +132,16 @@ def test_what_is_somebodys_needs_a_token_and_only_creating_may_have_one() -> Non
     own = {
         operation["operationId"]
         for path, _, operation in operations()
-        if path.startswith(("/api/links", "/api/tags", "/api/user/", "/api/statistics"))
+        if path.startswith(
+            (
+                "/api/links",
+                "/api/tags",
+                "/api/user/",
+                "/api/statistics",
+                "/api/export",
+                "/api/imports",
+            )
+        )
     }
     logged_in = {
         operation["operationId"]

@@ -31,6 +31,7 @@ from app.routes.openapi.operation import (
 from app.routes.openapi.operations import operations
 from app.routes.openapi.refusals import METHOD_NOT_ALLOWED, NOT_FOUND, Responses, refusals
 from app.routes.openapi.statistics_operations import STATISTICS_PARAMETERS
+from app.routes.openapi.transfer_operations import TRANSFER_PARAMETERS, TRANSFER_STRUCTS
 from app.routes.schemas_statistics import StatisticsAnswer
 
 _DESCRIPTION = """\
@@ -57,6 +58,7 @@ _TAGS = {
     "Links": "Shorten, resolve, list",
     "Redirects": "What a short link itself answers",
     "Statistics": "How links are visited",
+    "Transfers": "Take all links along, and bring those of other services",
     "Accounts": "Sign up and log in",
     "Access": "API keys, the password, and the end of an account",
     "Operations": "Probes and metrics",
@@ -86,6 +88,7 @@ _STRUCTS = (
     schemas.ErrorBody,
     StatisticsAnswer,
     *ACCESS_STRUCTS,
+    *TRANSFER_STRUCTS,
 )
 _COLOUR = "^#?([0-9a-fA-F]{3}|[0-9a-fA-F]{6})$"
 _FILTERS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -196,6 +199,7 @@ _PARAMETERS = {
     },
     **STATISTICS_PARAMETERS,
     **ACCESS_PARAMETERS,
+    **TRANSFER_PARAMETERS,
     "X-Request-ID": {
         "name": "X-Request-ID",
         "in": "header",
@@ -276,6 +280,8 @@ def _described(operation: Operation, responses: Responses) -> dict[str, Any]:
         types = (MERGE_PATCH, JSON) if operation.patch else (JSON,)
         content = {media_type: {"schema": schema} for media_type in types}
         described["requestBody"] = {"required": True, "content": content}
+    elif operation.file:
+        described["requestBody"] = {"required": True, "content": {operation.file: {"schema": {}}}}
     return described
 
 
@@ -299,6 +305,8 @@ def _answer(answer: Answer, refused: dict[str, Any] | None) -> dict[str, Any]:
     elif answer.media_type:
         kind = "object" if answer.media_type == JSON else "string"
         described["content"] = {answer.media_type: {"schema": {"type": kind}}}
+        for media_type in answer.also:
+            described["content"][media_type] = {"schema": {"type": "string"}}
         if answer.page:
             described["headers"] |= page_references()
             described["content"][HTML] = {"schema": {"type": "string"}}

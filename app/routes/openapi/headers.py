@@ -36,6 +36,10 @@ HEADERS: dict[str, dict[str, Any]] = {
     "Referrer-Policy-Of-Pages": _header("`Referrer-Policy` of a page", const="no-referrer"),
     "Content-Encoding": _header("gzip, for who takes it", const="gzip"),
     "Content-Disposition": _header("The name of the file to keep", required=True),
+    "X-Total-Links": _header(
+        "How many links follow: exactly up to 10,000, else about", required=True, kind="integer"
+    ),
+    "Upload-Offset": _header("The next byte that is wanted", required=True, kind="integer"),
     "ETag": _header("For If-None-Match", required=True),
     "Retry-After": _header(
         "Seconds after which trying again helps", required=True, pattern="^[1-9][0-9]*$"

@@ -32,6 +32,8 @@ class Answer:
     """Whether a browser (`Accept` preferring `text/html`) gets it as a page."""
     headers: tuple[str, ...] = ()
     """Beside those that every answer has."""
+    also: tuple[str, ...] = ()
+    """Media types that it may have instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,8 @@ class Operation:
     parameters: tuple[str, ...] = ()
     patch: bool = False
     """Whether the body is a JSON merge patch (RFC 7396)."""
+    file: str = ""
+    """Media type of a body that is no JSON."""
 
 
 RESOLVING = (

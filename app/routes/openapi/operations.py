@@ -18,6 +18,7 @@ from app.routes.openapi.operation import (
     Operation,
 )
 from app.routes.openapi.statistics_operations import statistics
+from app.routes.openapi.transfer_operations import transfers
 from app.routes.site import ICONS
 
 __all__ = ["HTML", "JSON", "Answer", "Operation", "operations"]
@@ -226,6 +227,7 @@ def operations(redirect_status: int, *, permanent: bool) -> tuple[Operation, ...
         *_links(),
         *managed_links(),
         *statistics(),
+        *transfers(),
         *_redirects(redirect_status, permanent=permanent),
         *pictures(),
         *_accounts(),

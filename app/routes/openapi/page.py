@@ -61,13 +61,14 @@ def _parted(name: str) -> Markup:
 
 def _operation(document: dict[str, Any], path: str, method: str) -> dict[str, Any]:
     described = document["paths"][path][method]
-    body = described.get("requestBody")
+    bodies = described.get("requestBody", {}).get("content", {})
     return {
         **described,
         "path": path,
         "method": method,
         "token": _token(described["security"]),
-        "body": body and _name(body["content"]["application/json"]["schema"]),
+        "body": _name(bodies.get("application/json", {}).get("schema", {})),
+        "file": next((each for each in bodies if each != "application/json"), None),
         "request": requests.command(document, path, method),
         "answer": requests.answer(document, path, method),
         "parameters": [

@@ -54,6 +54,8 @@ def refusals(operation: Operation) -> list[Refusal]:
     if operation.body:
         found += [Refusal(status, *HTTP_CODES[status]) for status in _BODY_STATUSES]
         found.append(_told(errors.ForeignOrigin))
+    if operation.file:
+        found += [Refusal(status, *HTTP_CODES[status]) for status in _BODY_STATUSES]
     return [*found, *UNREADABLE, *WIRE, UNEXPECTED]
 
 

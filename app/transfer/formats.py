@@ -1,0 +1,50 @@
+"""Which file is whose: told by the names of its columns or members."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from app.model.errors import InvalidImport
+from app.model.transfers import Format, Record
+from app.transfer.readers import bitly, cells, dub, kutt, own, shlink, yourls
+
+Reader = Callable[[cells.Row], Record]
+
+READERS: dict[str, Reader] = {
+    Format.JSONL: own.record,
+    Format.CSV: own.record,
+    Format.YOURLS: yourls.record,
+    Format.KUTT: kutt.record,
+    Format.SHLINK: shlink.record,
+    Format.DUB: dub.record,
+    Format.BITLY: bitly.record,
+}
+_SIGNATURES = {
+    Format.CSV: own.SIGNATURES,
+    Format.YOURLS: yourls.SIGNATURES,
+    Format.KUTT: kutt.SIGNATURES,
+    Format.SHLINK: shlink.SIGNATURES,
+    Format.DUB: dub.SIGNATURES,
+    Format.BITLY: bitly.SIGNATURES,
+}
+"""In this order: the first that fits is taken."""
+_SHOWN = 200
+
+
+def recognised(wanted: str, names: Iterable[str]) -> str:
+    """Return the format of a file with these columns or members; raise InvalidImport.
+
+    What is `wanted` must fit too: it is a sign that the wrong file was chosen.
+    """
+    known = {cells.plain_name(name) for name in names}
+    for name, signatures in _SIGNATURES.items():
+        fits = any(signature <= known for signature in signatures)
+        if fits and wanted in {name, Format.AUTO}:
+            return name
+    shown = ", ".join(name for name in names if name)[:_SHOWN] or "nothing"
+    if wanted == Format.AUTO:
+        raise InvalidImport(f"none of the known kinds of files has these columns: {shown}")
+    least = " or ".join(
+        " and ".join(sorted(signature)) for signature in _SIGNATURES[Format(wanted)]
+    )
+    raise InvalidImport(f"a file of {wanted} has at least {least}; this one has {shown}")

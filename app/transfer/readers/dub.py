@@ -1,0 +1,48 @@
+"""dub: the CSV of its dashboard, by its labels or its names of fields, and its API's JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from app.model.transfers import Record
+from app.transfer.readers import cells
+
+SIGNATURES = (
+    frozenset({"shortlink", "destinationurl"}),
+    frozenset({"shortlink", "url"}),
+    frozenset({"link", "url"}),
+    frozenset({"key", "url"}),
+)
+_DEVICES = ("ios", "android")
+
+
+def record(row: cells.Row) -> Record:
+    """Return a link; what dub sends elsewhere by device or country becomes rules."""
+    cells.refuse_password(row)
+    return Record(
+        code=cells.text(row, "key") or cells.code_of(cells.needed(row, "shortlink", "link")),
+        url=cells.needed(row, "destinationurl", "url"),
+        title=cells.title(row, "title", "comments"),
+        tags=cells.tags(row, "tags"),
+        expires_at=cells.moment(row, "expiresat"),
+        rules=_rules(row) or None,
+        created_at=cells.creation(row, "createdat"),
+        changed_at=cells.moment(row, "updatedat"),
+        visits=cells.count(row, "clicks"),
+        last_visit_at=cells.moment(row, "lastclicked"),
+    )
+
+
+def _rules(row: cells.Row) -> list[Any]:
+    rules = [{"if": {"device": each}, "url": row[each]} for each in _DEVICES if row.get(each)]
+    countries = row.get("geo") or {}
+    if isinstance(countries, str):
+        try:
+            countries = msgspec.json.decode(countries)
+        except msgspec.DecodeError:
+            raise cells.Unreadable("geo is no JSON") from None
+    if not isinstance(countries, dict):
+        raise cells.Unreadable("geo is no object")
+    return rules + [{"if": {"country": each}, "url": url} for each, url in countries.items()]

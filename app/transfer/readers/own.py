@@ -1,0 +1,71 @@
+"""Our own two kinds: JSON Lines with all of a link, and CSV with the same columns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from app.formulas import unguarded
+from app.model.transfers import RECORD_FIELDS, Record
+from app.transfer.readers import cells
+
+SIGNATURES = (frozenset({"code", "url"}),)
+
+_decode = msgspec.json.Decoder(Record).decode
+_NAMES = {cells.plain_name(name): name for name in RECORD_FIELDS}
+_NUMBERS = frozenset({
+    "max_visits", "used_visits", "redirect_status", "visits", "visitors", "bots"
+})  # fmt: skip
+_TRUTH = {"true": True, "false": False}
+
+
+def of_line(line: bytes) -> Record:
+    """Return what a line of JSON tells; raise Unreadable."""
+    try:
+        return _decode(line)
+    except msgspec.ValidationError as error:
+        raise cells.Unreadable(str(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise cells.Unreadable("the line is no JSON in UTF-8") from None
+    except RecursionError:
+        raise cells.Unreadable("the line is nested too deeply") from None
+
+
+def record(row: cells.Row) -> Record:
+    """Return what a row tells: an empty cell is null, and lists are JSON or have separators."""
+    given: dict[str, Any] = {}
+    for plain, name in _NAMES.items():
+        if plain in row:
+            cell = row[plain]
+            given[name] = _value(name, unguarded(cell)) if isinstance(cell, str) else cell
+    for name in ("code", "url"):
+        if not given.get(name):
+            raise cells.Unreadable(f"there is no {name}")
+    if given.get("findable", False) is None:
+        del given["findable"]
+    try:
+        return msgspec.convert(given, Record)
+    except msgspec.ValidationError as error:
+        raise cells.Unreadable(str(error)) from None
+
+
+def _value(name: str, cell: str) -> Any:
+    if not cell:
+        return None
+    if name in _NUMBERS:
+        return cells.count({name: cell}, name)
+    if name in {"forward_query", "findable"}:
+        return _TRUTH.get(cell.lower(), cell)  # what is neither, the type refuses
+    if name == "tags":
+        return cells.tags({name: cell}, name)
+    if name == "rules":
+        return _json(cell)
+    return cell
+
+
+def _json(cell: str) -> Any:
+    try:
+        return msgspec.json.decode(cell)
+    except msgspec.DecodeError:
+        raise cells.Unreadable("rules are no JSON") from None

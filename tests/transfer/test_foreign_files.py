@@ -1,0 +1,274 @@
+"""Files that other services give their users; each is made by hand after what those write."""
+
+import json
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests.transfer.conftest import Bring, Headers
+
+# ruff: noqa: E501  # lines of files are as long as they are
+BITLY = """\
+Title,Link,Custom Link,Destination URL,Tags,Created,Total Clicks
+Spring sale,https://bit.ly/3AbCdEf,https://brnd.co/bitly-spring,https://e.com/spring?x=1,"sale, 2024",2024-03-01T09:30:00+0000,"1,204"
+,bit.ly/3ZyXw9,,https://e.com/plain,,2023-12-31T23:59:59Z,0
+"""
+BITLY_API = {
+    "links": [
+        {
+            "created_at": "2024-03-01T09:30:00+0000",
+            "id": "bit.ly/4QwErTy",
+            "link": "https://bit.ly/4QwErTy",
+            "custom_bitlinks": ["https://brnd.co/bitly-api"],
+            "long_url": "https://e.com/api",
+            "title": "From the API",
+            "archived": False,
+            "tags": ["one", "two"],
+        }
+    ],
+    "pagination": {"total": 1, "page": 1},
+}
+DUB = """\
+Short link,Destination URL,Clicks,Created at,Expires at,Updated at,Tags,Archived
+https://dub.sh/dub-spring,https://e.com/dub,42,2025-05-06T07:08:09.123Z,2031-01-01T00:00:00.000Z,2025-06-01T00:00:00.000Z,"[""news"",""eu""]",false
+https://dub.sh/Dub-Plain,https://e.com/dub2,0,Tue May 06 2025 07:08:09 GMT+0000 (Coordinated Universal Time),,,,false
+https://dub.sh/in/folders,https://e.com/dub3,0,2025-05-06T07:08:09.123Z,,,,false
+"""
+DUB_API = [
+    {
+        "id": "link_1",
+        "domain": "dub.sh",
+        "key": "dub-api",
+        "url": "https://e.com/dub-api",
+        "shortLink": "https://dub.sh/dub-api",
+        "ios": "https://apps.e.com/ios",
+        "android": None,
+        "geo": {"BR": "https://e.com/br"},
+        "password": None,
+        "title": "Rules",
+        "tags": [{"id": "tag_1", "name": "geo", "color": "red"}],
+        "clicks": 9,
+        "lastClicked": "2025-07-01T10:00:00.000Z",
+        "createdAt": "2025-05-06T07:08:09.123Z",
+        "updatedAt": "2025-05-06T07:08:09.123Z",
+        "expiresAt": None,
+    },
+    {"key": "dub-secret", "url": "https://e.com/s", "shortLink": "x", "password": "hunter2"},
+]
+KUTT = {
+    "total": 3,
+    "limit": 10,
+    "skip": 0,
+    "data": [
+        {
+            "id": "8a1f9c3e-5a0c-4d7e-9f1e-0d0c2f6b7a11",
+            "address": "kUtT42",
+            "banned": False,
+            "created_at": "2022-02-03T04:05:06.789Z",
+            "updated_at": "2022-03-03T04:05:06.789Z",
+            "description": "A description",
+            "expire_in": "2032-02-03T04:05:06.789Z",
+            "password": False,
+            "target": "https://e.com/kutt",
+            "visit_count": 77,
+            "domain": None,
+            "link": "https://kutt.it/kUtT42",
+        },
+        {
+            "address": "kutt-banned",
+            "banned": True,
+            "created_at": "2022-02-03T04:05:06.789Z",
+            "target": "https://e.com/banned",
+            "password": False,
+            "visit_count": 1,
+        },
+        {
+            "address": "kutt-secret",
+            "banned": False,
+            "created_at": "2022-02-03T04:05:06.789Z",
+            "target": "https://e.com/secret",
+            "password": True,
+            "visit_count": 1,
+        },
+    ],
+}
+SHLINK = """\
+createdAt,domain,shortCode,shortUrl,longUrl,title,tags,visits
+2021-06-07T08:09:10+02:00,s.test,shlink-spring,https://s.test/shlink-spring,https://e.com/shlink,Title,news|eu,15
+2021-06-07T08:09:10+02:00,s.test,aB3dE,https://s.test/aB3dE,https://e.com/shlink2,,,0
+"""
+SHLINK_OLD = """\
+"createdAt","shortUrl","longUrl","title","tags","visits"
+"2021-06-07T08:09:10+02:00","https://s.test/shlink-old","https://e.com/old","","","3"
+"""
+SHLINK_IMPORTER = """\
+Long URL;Tags;Domain;Short code;Title
+https://e.com/importer;foo|bar;;shlink-csv;A title
+"""
+SHLINK_API = {
+    "shortUrls": {
+        "data": [
+            {
+                "shortCode": "shlink-api",
+                "shortUrl": "https://s.test/shlink-api",
+                "longUrl": "https://e.com/shlink-api",
+                "dateCreated": "2021-06-07T08:09:10+02:00",
+                "visitsSummary": {"total": 5, "nonBots": 3, "bots": 2},
+                "tags": ["api"],
+                "meta": {
+                    "validSince": "2021-01-01T00:00:00+00:00",
+                    "validUntil": None,
+                    "maxVisits": 5,
+                },
+                "domain": None,
+                "title": None,
+                "crawlable": False,
+                "forwardQuery": True,
+            }
+        ],
+        "pagination": {"currentPage": 1, "pagesCount": 1},
+    }
+}
+YOURLS = """\
+keyword,url,title,timestamp,ip,clicks
+yourls-one,https://e.com/yourls,"A title, with a comma",2019-01-02 03:04:05,127.0.0.1,321
+ozh,https://e.com/yourls2,,2019-01-02 03:04:05,127.0.0.1,0
+"""
+YOURLS_PLUGIN = "source,target,hits\r\n/yourls-two/,https://e.com/yourls3,12\r\n"
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=1)
+
+
+FILES: dict[str, tuple[str, str, int, list[str]]] = {
+    "bitly": ("bitly", BITLY, 2, []),
+    "bitly, API": ("bitly", _json(BITLY_API), 1, []),
+    "dub": ("dub", DUB, 2, ["Invalid alias"]),
+    "dub, API": ("dub", _json(DUB_API), 1, ["the link asks for a password"]),
+    "kutt": ("kutt", _json(KUTT), 2, ["the link asks for a password"]),
+    "shlink": ("shlink", SHLINK, 2, []),
+    "shlink, old": ("shlink", SHLINK_OLD, 1, []),
+    "shlink, importer": ("shlink", SHLINK_IMPORTER, 1, []),
+    "shlink, API": ("shlink", _json(SHLINK_API), 1, []),
+    "yourls": ("yourls", YOURLS, 2, []),
+    "yourls, plugin": ("yourls", YOURLS_PLUGIN, 1, []),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("told", [False, True])
+def test_each_file_is_known_and_taken(bring: Bring, refusals: Any, name: str, told: bool) -> None:
+    format_, text, links, refused = FILES[name]
+
+    brought = bring(_renamed(text, f"{told}-{name}").encode(), format_ if told else "auto")
+
+    reasons = [reason for _, _, reason in refusals(brought)]
+    assert brought["format"] == format_
+    assert (brought["links"], brought["refused"]) == (links, len(refused)), reasons
+    assert [
+        reason.startswith(expected) for reason, expected in zip(reasons, refused, strict=True)
+    ] == [True] * len(refused)
+
+
+def _renamed(text: str, name: str) -> str:
+    """Give each test's links codes of their own: the file's tests share a database."""
+    mark = "".join(each for each in name if each.isalnum())
+    for code in (
+        "bitly-", "3ZyXw9", "dub-", "Dub-", "kUtT42", "kutt-", "shlink-", "aB3dE", "yourls-", "ozh",
+    ):  # fmt: skip
+        for before in ("/", '"', ",", ";", "\n"):
+            text = text.replace(f"{before}{code}", f"{before}{mark}-{code}")
+    return text
+
+
+CASES: list[tuple[str, str, dict[str, Any]]] = [
+    (
+        BITLY,
+        "bitly-spring",
+        {
+            "url": "https://e.com/spring?x=1",
+            "title": "Spring sale",
+            "tags": ["sale", "2024"],
+            "created_at": "2024-03-01T09:30:00Z",
+            "visits": 1204,
+        },
+    ),
+    (BITLY, "3ZyXw9", {"url": "https://e.com/plain", "created_at": "2023-12-31T23:59:59Z"}),
+    (_json(BITLY_API), "bitly-api", {"tags": ["one", "two"], "title": "From the API"}),
+    (
+        DUB,
+        "dub-spring",
+        {
+            "tags": ["news", "eu"],
+            "visits": 42,
+            "expires_at": "2031-01-01T00:00:00Z",
+            "created_at": "2025-05-06T07:08:09.123000Z",
+            "changed_at": "2025-06-01T00:00:00Z",
+        },
+    ),
+    (DUB, "dub-plain", {"created_at": "2025-05-06T07:08:09Z", "tags": []}),
+    (
+        _json(DUB_API),
+        "dub-api",
+        {
+            "rules": [
+                {"if": {"device": "ios"}, "url": "https://apps.e.com/ios"},
+                {"if": {"country": "BR"}, "url": "https://e.com/br"},
+            ],
+            "tags": ["geo"],
+            "last_visit_at": "2025-07-01T10:00:00Z",
+        },
+    ),
+    (
+        _json(KUTT),
+        "kUtT42",
+        {
+            "title": "A description",
+            "expires_at": "2032-02-03T04:05:06.789000Z",
+            "created_at": "2022-02-03T04:05:06.789000Z",
+            "visits": 77,
+        },
+    ),
+    (_json(KUTT), "kutt-banned", {"state": "disabled"}),
+    (
+        SHLINK,
+        "shlink-spring",
+        {"tags": ["news", "eu"], "created_at": "2021-06-07T06:09:10Z", "visits": 15},
+    ),
+    (SHLINK, "ab3de", {"url": "https://e.com/shlink2"}),
+    (SHLINK_IMPORTER, "shlink-csv", {"tags": ["foo", "bar"], "title": "A title"}),
+    (
+        _json(SHLINK_API),
+        "shlink-api",
+        {
+            "visits": 3,
+            "bots": 2,
+            "max_visits": 5,
+            "state": "exhausted",
+            "forward_query": True,
+            "starts_at": "2021-01-01T00:00:00Z",
+        },
+    ),
+    (
+        YOURLS,
+        "yourls-one",
+        {
+            "title": "A title, with a comma",
+            "created_at": "2019-01-02T03:04:05Z",
+            "visits": 321,
+        },
+    ),
+    (YOURLS_PLUGIN, "yourls-two", {"url": "https://e.com/yourls3", "visits": 12}),
+]
+
+
+def test_what_they_say_is_kept(client: FlaskClient, bearer: Headers, bring: Bring) -> None:
+    for text in dict.fromkeys(text for text, _, _ in CASES):
+        bring(text.encode())
+
+    for _, code, expected in CASES:
+        link = client.get(f"/api/links/{code}", headers=bearer).get_json()
+        assert {name: link[name] for name in expected} == expected, code
+        assert link["code"] == code
