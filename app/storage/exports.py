@@ -38,7 +38,7 @@ _OF_TAG = """
 
 
 def _page(rows: str) -> Statement:
-    return Statement(f"""
+    text = f"""
         WITH page AS MATERIALIZED (
             SELECT urls.id AS code, {_WEIGHT} AS weight {rows} LIMIT {PAGE}
         ), weighed AS (
@@ -50,7 +50,8 @@ def _page(rows: str) -> Statement:
         LEFT JOIN link_counts AS counts ON counts.code = urls.id
         WHERE weighed.place = 1 OR weighed.weight <= {PAGE_BYTES}
         ORDER BY weighed.place
-    """)  # noqa: S608  # parts of ours
+    """  # noqa: S608  # parts of ours
+    return Statement(text, prepared=False)
 
 
 _PAGE_OF_OWNER = _page(_OF_OWNER)

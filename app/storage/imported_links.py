@@ -112,7 +112,8 @@ class _Session:
         self._tag = tag
 
     def rows(self, statement: Statement, **values: object) -> list[Row]:
-        return self._connection.rows(statement.text, statement.values(values))
+        found = statement.values(values)
+        return self._connection.rows(statement.text, found, prepare=statement.prepare)
 
     def one(self, statement: Statement, **values: object) -> Row | None:
         rows = self.rows(statement, **values)
