@@ -68,8 +68,7 @@ class RequestLog:
 
         def start(status: str, *rest: Any) -> Any:
             request.status = int(status[:3])
-            if request.status >= 400:
-                request.fields = environ.get(FIELDS_KEY)
+            request.fields = environ.get(FIELDS_KEY)
             return start_response(status, *rest)
 
         try:
