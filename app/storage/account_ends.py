@@ -58,8 +58,16 @@ _DELETE = Statement("""
         RETURNING id
     ), keys AS (
         DELETE FROM api_keys USING gone WHERE api_keys.user_id = gone.id
+        RETURNING api_keys.id
     ), uploads AS (
         DELETE FROM imports USING gone WHERE imports.user_id = gone.id
+    ), answers AS (
+        DELETE FROM idempotency_keys WHERE caller IN (
+            SELECT id::text FROM gone UNION ALL SELECT 'key ' || id::text FROM keys
+        )
+        RETURNING id
+    ), noted AS (
+        DELETE FROM idempotent_links USING answers WHERE idempotent_links.request = answers.id
     )
     INSERT INTO account_deletions (user_id, disable_links)
     SELECT id, %(disable)s::boolean FROM gone

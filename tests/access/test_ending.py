@@ -270,6 +270,42 @@ def test_the_go_service_goes_on_beside_a_deleted_account(
         assert go.resolve("goLate") == "https://e.com/late"
 
 
+def test_what_was_kept_for_an_account_goes_with_it(
+    make_person: MakePerson, module_database: Database
+) -> None:
+    people = make_person(), make_person()
+    for each in people:
+        for secret, name in ((each.token, "by-token"), (each.key(), "by-key")):
+            body, once = {"url": "https://e.com/kept", "title": "t"}, {"Idempotency-Key": name}
+            made = ask(each.client, secret, "POST", "/api/", json=body, headers=once)
+            begun = ask(
+                each.client, secret, "POST", "/api/imports", json={"format": "jsonl", "size": 9}
+            )
+            assert (made.status_code, begun.status_code) == (201, 201)
+    before = kept(module_database)
+
+    delete(people[0])
+
+    assert before == [4, 4, 4]
+    assert kept(module_database) == [2, 2, 2]
+    with module_database.connect() as connection:
+        row = connection.execute(
+            "SELECT 1 FROM users WHERE users::text LIKE %s", (f"%{people[0].email}%",)
+        ).fetchone()
+    assert row is None
+
+
+def kept(database: Database) -> list[int]:
+    """Return how much the two accounts of a test have beside links."""
+    with database.connect() as connection:
+        row = connection.execute(
+            "SELECT (SELECT count(*) FROM idempotency_keys),"
+            " (SELECT count(*) FROM idempotent_links),"
+            " (SELECT count(*) FROM imports WHERE size = 9)"
+        ).fetchone()
+    return list(row or ())
+
+
 @pytest.mark.parametrize(
     ("body", "status"),
     [
