@@ -14,7 +14,7 @@ from app.transfer.encodings import to_utf8
 from app.transfer.formats import READERS, recognised
 from app.transfer.lines import Lines
 from app.transfer.pieces import LONGEST, Piece, Place, Splitter
-from app.transfer.readers import cells, own
+from app.transfer.readers import cells, own, yourls
 from app.transfer.tables import DELIMITERS, Table, delimiter_of
 
 LINES, TABLE, DOCUMENT = "lines", "table", "document"
@@ -95,19 +95,22 @@ class PartReader:
     def _begin_table(self, data: bytes, last: bool) -> bytes | None:
         number, begin, told = 1, 0, ""
         while (end := _line_end(data, begin, last)) is not None:
-            line = data[begin:end]
+            line, before = data[begin:end], begin
             number, begin = number + 1, end + 1
             if line.startswith(_SPREADSHEETS_OWN):
                 told = line[len(_SPREADSHEETS_OWN) :].decode("latin-1")[:1]
             elif line.strip():
-                self._take_header(line, told, number)
-                return data[begin:]
+                return data[begin:] if self._take_header(line, told, number) else data[before:]
         return None
 
-    def _take_header(self, line: bytes, told: str, number: int) -> None:
+    def _take_header(self, line: bytes, told: str, number: int) -> bool:
+        """Take the names of columns; False: the line is a record, of a file that has no names."""
         delimiter = told if told and told in DELIMITERS else delimiter_of(line)
         first = next(iter(Table(Place(), b"", delimiter).pieces(line, last=True)), None)
         names = first.value if first is not None and first.value else []
+        nameless = self.reading.format in {Format.YOURLS, Format.AUTO} and yourls.is_row(names)
+        if nameless:
+            names, number = list(yourls.COLUMNS), number - 1
         self._begun(TABLE, recognised(self.reading.format, names))
         self.reading = msgspec.structs.replace(
             self.reading,
@@ -115,6 +118,7 @@ class PartReader:
             delimiter=delimiter,
             place=Place(line=number),
         )
+        return not nameless
 
     def _begun(self, kind: str, format_: str) -> None:
         self.reading = msgspec.structs.replace(self.reading, kind=kind, format=format_)

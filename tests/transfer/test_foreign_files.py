@@ -135,6 +135,11 @@ keyword,url,title,timestamp,ip,clicks
 yourls-one,https://e.com/yourls,"A title, with a comma",2019-01-02 03:04:05,127.0.0.1,321
 ozh,https://e.com/yourls2,,2019-01-02 03:04:05,127.0.0.1,0
 """
+# As phpMyAdmin writes the table unless it is told to write the columns' names too.
+YOURLS_NAMELESS = (
+    '"yourls-bare","https://e.com/yourls4","A ""title""","2019-01-02 03:04:05","127.0.0.1","7"\n'
+    '"yourls-last","https://e.com/yourls5","","2020-01-02 03:04:05","127.0.0.1","0"\n'
+)
 YOURLS_PLUGIN = "source,target,hits\r\n/yourls-two/,https://e.com/yourls3,12\r\n"
 
 
@@ -153,6 +158,7 @@ FILES: dict[str, tuple[str, str, int, list[str]]] = {
     "shlink, importer": ("shlink", SHLINK_IMPORTER, 1, []),
     "shlink, API": ("shlink", _json(SHLINK_API), 1, []),
     "yourls": ("yourls", YOURLS, 2, []),
+    "yourls, nameless": ("yourls", YOURLS_NAMELESS, 2, []),
     "yourls, plugin": ("yourls", YOURLS_PLUGIN, 1, []),
 }
 
@@ -259,6 +265,11 @@ CASES: list[tuple[str, str, dict[str, Any]]] = [
             "created_at": "2019-01-02T03:04:05Z",
             "visits": 321,
         },
+    ),
+    (
+        YOURLS_NAMELESS,
+        "yourls-bare",
+        {"title": 'A "title"', "created_at": "2019-01-02T03:04:05Z", "visits": 7},
     ),
     (YOURLS_PLUGIN, "yourls-two", {"url": "https://e.com/yourls3", "visits": 12}),
 ]

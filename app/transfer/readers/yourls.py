@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
 from app.model.transfers import Record
 from app.transfer.readers import cells
 
 SIGNATURES = (frozenset({"keyword", "url"}), frozenset({"source", "target"}))
+COLUMNS = ("keyword", "url", "title", "timestamp", "ip", "clicks")
+"""Of the table; phpMyAdmin writes their names only if it is told to."""
+
+_URL = re.compile(r"https?://", re.I)
+_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", re.A)
+
+
+def is_row(cells_: Sequence[str]) -> bool:
+    """Tell whether this is a row of the table, where the names of its columns could stand."""
+    if len(cells_) != len(COLUMNS):
+        return False
+    _, url, _, timestamp, _, clicks = cells_
+    return bool(_URL.match(url) and _TIMESTAMP.fullmatch(timestamp) and clicks.isdigit())
 
 
 def record(row: cells.Row) -> Record:
