@@ -118,8 +118,8 @@ def list_keys(session: Session) -> None:
                 harmless(key["prefix"]),
                 harmless(" ".join(key["scopes"])),
                 harmless(key["tag"] or ""),
-                moment(key["expires_at"]) or "never",
-                moment(key["last_used_at"]) or "never",
+                moment(key["expires_at"])[:10] or "never",
+                moment(key["last_used_at"])[:10] or "never",
                 harmless(key["id"]),
             )
         output.show(table)
