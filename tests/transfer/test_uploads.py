@@ -1,6 +1,7 @@
 """Imports part by part: each once, whoever dies; what is not taken is told."""
 
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
@@ -11,6 +12,7 @@ from flask.testing import FlaskClient
 from app.config import postgres_from_env
 from app.storage.connections import connect
 from app.storage.housekeeping import Housekeeping
+from tests.harness.room import MACHINE
 from tests.harness.servers import Database, Valkey
 from tests.routes.conftest import MakeClient
 from tests.transfer.conftest import Bring, Headers, SignUp
@@ -168,6 +170,31 @@ def test_what_cannot_be_taken_is_told_and_the_rest_is_taken(
         5: "the account has a link of this code with another target",
         16: "the account has a link of this code with another target",
     }
+
+
+def test_a_blocked_host_is_refused_in_targets_and_rules(
+    client: FlaskClient, bearer: Headers, bring: Bring, refusals: Any, module_database: Database
+) -> None:
+    with module_database.connect() as connection:
+        connection.execute("INSERT INTO blocked_hosts (host, reason) VALUES ('bad.io', 'a test')")
+    ends = time.monotonic() + 5 + MACHINE
+    while client.post("/api/", json={"url": "https://bad.io"}, headers=bearer).status_code != 400:
+        assert time.monotonic() < ends
+    rule = {"if": {"device": "ios"}, "url": "https://www.bad.io/"}
+
+    brought = bring(
+        lines(
+            {"code": "blocked-1", "url": "https://sub.bad.io/x"},
+            {"code": "blocked-2", "url": "https://e.com", "rules": [rule]},
+            {"code": "blocked-3", "url": "https://e.com"},
+        ),
+        "jsonl",
+    )
+
+    assert brought["links"] == 1
+    assert [reason.split(":")[0] for _, _, reason in refusals(brought)] == [
+        "This target is blocked"
+    ] * 2
 
 
 def test_refusals_come_in_pages(client: FlaskClient, bearer: Headers, bring: Bring) -> None:
