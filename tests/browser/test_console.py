@@ -2,6 +2,7 @@
 
 import re
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -174,9 +175,12 @@ def test_an_address_is_copied_and_its_qr_code_kept(console: Console, somebody: S
     assert console.overflow() <= 0
 
 
+@pytest.mark.parametrize("reader", READERS, ids=lambda reader: f"{reader.locale}-{reader.width}")
 def test_visits_are_shown_with_bots_apart(
-    console: Console, somebody: Somebody, own_service: Service
+    open_console: OpenConsole, reader: Reader, somebody: Somebody, own_service: Service
 ) -> None:
+    # Breakdowns are kept by days of UTC: west of it, this evening's are tomorrow's.
+    console = open_console(replace(reader, zone="UTC"))
     code = somebody.link(title="Visited")
     for agent, times in AGENTS.items():
         headers = {"User-Agent": agent, "Referer": "https://news.example.org/a"}
