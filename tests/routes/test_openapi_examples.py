@@ -152,7 +152,10 @@ def shape(value: Any, beside: Any) -> Any:
     if value is None or beside is None or not value or not beside:
         return "anything"
     if isinstance(value, dict) and isinstance(beside, dict):
-        return {name: shape(each, beside.get(name, "missing")) for name, each in value.items()}
+        return {
+            name: each if name == "message" else shape(each, beside.get(name, "missing"))
+            for name, each in value.items()
+        }
     if isinstance(value, list) and isinstance(beside, list):
         return [shape(value[0], beside[0])]
     return type(value)

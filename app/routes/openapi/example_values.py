@@ -96,6 +96,9 @@ SHOWN: Mapping[str, tuple[str, ...]] = {
 }
 """By schema: fields of an example beside those that must be there."""
 
+_IMPORT = {"message": "Import retrieved successfully"}
+OF_OPERATION: Mapping[str, Mapping[str, Any]] = {"getImport": _IMPORT, "continueImport": _IMPORT}
+"""By operation: what it answers where its schema allows several things."""
 TEXTS: Mapping[str, str] = {
     "robots": "User-agent: *\nDisallow: /api/\n",
     "front": "Short links live here: this address and six letters or digits lead to a longer one.",

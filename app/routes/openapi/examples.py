@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from app.routes.openapi.example_values import ID, SHOWN, TEXTS, VALUES
+from app.routes.openapi.example_values import ID, OF_OPERATION, SHOWN, TEXTS, VALUES
 from app.routes.openapi.operation import JSON
 
 _BY_FORMAT = {
@@ -35,7 +35,9 @@ def _add(
     if operation in TEXTS and media_type != JSON:
         described["example"] = TEXTS[operation]
     elif "$ref" in described.get("schema", {}):
-        described["example"] = example(described["schema"], schemas)
+        value = example(described["schema"], schemas)
+        own = OF_OPERATION.get(operation, {})
+        described["example"] = value | {name: own[name] for name in own if name in value}
 
 
 def example(schema: Mapping[str, Any], schemas: Mapping[str, Any], name: str = "") -> Any:
