@@ -185,11 +185,11 @@ class Run:
         title = f"The shortener answers on {self.url} (Ctrl-C ends it)"
         curl = f"Try         curl -s {self.url}/api/ {body}"
         lines = [*self.lines, curl]
-        if self._console:
-            lines.append(f"Console     {self.url}/console")
         command = Path(sys.executable).with_name("shorten")
         if command.exists():
             lines.append(f"Command     {os.path.relpath(command)} signup --url {self.url}")
+        if self._console:
+            lines.append(f"Console     {self.url}/console")
         _say("\n".join(["", title, *(f"  {line}" for line in lines), ""]))
 
     @contextmanager

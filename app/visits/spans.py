@@ -26,15 +26,23 @@ class Span:
     steps: tuple[datetime, ...]
     """In the zone; the first is at `begin` or before, for it is a whole step."""
 
+    newest: date | None = None
+    """The day of UTC that it is now, if now is in the span: the newest visits count under it."""
+
     @property
     def first_day(self) -> date:
-        """The first day, as the caller counts days."""
-        return self.begin.astimezone(self.zone).date()
+        """The first day of UTC that counts: the caller's of this name, or today's in the east."""
+        first = self.begin.astimezone(self.zone).date()
+        return min(first, self.newest or first)
 
     @property
     def last_day(self) -> date:
-        """The last day that has a part in it."""
-        return (self.end - timedelta(microseconds=1)).astimezone(self.zone).date()
+        """The last day of UTC that counts: the caller's of this name, or today's in the west.
+
+        In the evening of Sao Paulo it is tomorrow in UTC, and nothing there is of a later time.
+        """
+        last = (self.end - timedelta(microseconds=1)).astimezone(self.zone).date()
+        return max(last, self.newest or last)
 
 
 def span(
@@ -55,7 +63,8 @@ def span(
     since = _moment(begin, where, "from", ends=False) if begin else _midnight(first, where)
     if since >= until:
         raise SpanError("from is not before to")
-    return Span(since, until, step, where, _steps(since, until, step, where))
+    newest = now.astimezone(UTC).date() if since <= now < until else None
+    return Span(since, until, step, where, _steps(since, until, step, where), newest)
 
 
 _DAY = timedelta(days=1)

@@ -197,8 +197,10 @@ class TestPostgreSQL:
     def test_all_connections_ended_by_the_server_no_request_fails(
         self, service: Service, own_database: Database
     ) -> None:
+        # Enough at once for every connection there may be; on a busy machine one may have no turn.
         with ThreadPoolExecutor(8) as threads:
-            list(threads.map(lambda number: created(service, number), range(64)))
+            list(threads.map(lambda number: create(service, number), range(64)))
+        created(service, 99)
         with own_database.connect() as connection:
             connection.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"

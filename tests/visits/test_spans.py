@@ -75,3 +75,23 @@ def test_what_makes_no_sense_is_refused_with_its_reason(
 ) -> None:
     with pytest.raises(SpanError, match=why):
         span(begin, end, interval, zone, NOW)
+
+
+@pytest.mark.parametrize(
+    ("zone", "now", "days"),
+    [
+        # 22 h in Sao Paulo: the visits of this evening are of the next day in UTC.
+        ("America/Sao_Paulo", "2026-11-28T01:00:00+00:00", ("2026-11-27", "2026-11-28")),
+        # 8 h in Tokyo: those of this morning are of the day before.
+        ("Asia/Tokyo", "2026-11-26T23:00:00+00:00", ("2026-11-26", "2026-11-27")),
+        ("UTC", "2026-11-27T12:00:00+00:00", ("2026-11-27", "2026-11-27")),
+        # Yesterday is over: nothing of today is its.
+        ("America/Sao_Paulo", "2026-11-28T12:00:00+00:00", ("2026-11-27", "2026-11-27")),
+    ],
+)
+def test_what_is_of_now_is_among_the_days_of_utc_that_count(
+    zone: str, now: str, days: tuple[str, str]
+) -> None:
+    asked = span("2026-11-27", "2026-11-27", "day", zone, datetime.fromisoformat(now))
+
+    assert (asked.first_day.isoformat(), asked.last_day.isoformat()) == days
