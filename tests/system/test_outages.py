@@ -12,6 +12,7 @@ from tests.harness.proxy import Proxy
 from tests.harness.room import MACHINE, usual
 from tests.harness.servers import Database, Valkey
 from tests.harness.service import Service
+from tests.harness.sinks import eventually
 
 # What must never be seen outside, in any outage: drivers, stacks, where things are.
 _SECRETS = ("Traceback", "psycopg", "connection to server", "FATAL", "redis.exceptions")
@@ -53,6 +54,9 @@ def service(
 ) -> Iterator[Service]:
     settings = {**own_database.environment, **own_valkey.environment(), "WEB_CONCURRENCY": "2"}
     service = start_service(settings)
+    # A worker that has never asked for changes believes no cache: outages come later than that.
+    with own_valkey.connect() as client:
+        eventually(lambda: client.exists("shortener:feed"))
     yield service
     output = service.stdout + service.stderr
     assert not [word for word in _SECRETS if word in output]
