@@ -17,6 +17,9 @@ StartService = Callable[..., Service]
 def pytest_configure() -> None:
     """Let SIGHUP end what tests start, also where the tests themselves run under nohup."""
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    # What a shell runs in the background ignores Ctrl-C, and so would all that tests start.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
@@ -112,3 +115,34 @@ def start_service() -> Iterator[StartService]:
 def service(start_service: StartService, database: Database, valkey: Valkey) -> Service:
     """Start the service on a fresh database and an empty cache."""
     return start_service({**database.environment, **valkey.environment()})
+
+
+LONGEST_FIRST = (
+    "deploy/test_image",
+    "faults",
+    "deploy",
+    "telemetry",
+    "system",
+    "visits",
+    "doctor",
+    "transfer",
+    "browser",
+    "links",
+    "access",
+    "cli",
+    "server",
+)
+"""Folders whose files take long: begun last, one would keep a single core busy."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest; within that the order stays as chance has it."""
+    root = Path(__file__).parent
+
+    def place(item: pytest.Item) -> int:
+        path = item.path.relative_to(root).as_posix() if item.path.is_relative_to(root) else ""
+        ranks = [rank for rank, name in enumerate(LONGEST_FIRST) if path.startswith(name)]
+        return ranks[0] if ranks else len(LONGEST_FIRST)
+
+    items.sort(key=place)
