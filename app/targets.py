@@ -22,6 +22,11 @@ _SURELY_SENT = (LONGEST_SENT - 253) // 12
 """Characters: beside the host, which has 253 bytes at most, none needs more than twelve."""
 
 _DEFAULT_SCHEME = "https://"
+# What nearly every target begins with, and nothing that is decoded, mapped or refused.
+_USUAL_HOST = re.compile(
+    r"https?://(?![^/?#]*xn--)((?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63})(?=[/?#]|$)",
+    re.IGNORECASE,
+)
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):")
 _HOST_AND_PORT = re.compile(r"[^/?#:]+:[0-9]+(?=[/?#]|$)")
 _SPLIT = re.compile(r"(?P<scheme>https?)://(?P<authority>[^/?#]*)(?P<rest>.*)", re.I | re.S)
@@ -110,6 +115,10 @@ def is_sendable(url: str) -> bool:
 @lru_cache(maxsize=256)  # of each request that creates a link, nearly always the same
 def authority(url_or_host: str) -> str | None:
     """Return `host` or `host:port` in the form that `own_hosts` holds, or None if it is none."""
+    return _authority_of(url_or_host)
+
+
+def _authority_of(url_or_host: str) -> str | None:
     try:
         url = url_or_host if has_scheme(url_or_host) else _DEFAULT_SCHEME + url_or_host
         return _authority(_split(url))
@@ -118,8 +127,13 @@ def authority(url_or_host: str) -> str | None:
 
 
 def host_of(url: str) -> str | None:
-    """Return a target's host as it is compared, without a port, or None if it has none."""
-    found = authority(url)
+    """Return a target's host as it is compared, without a port, or None if it has none.
+
+    Nothing is remembered: of targets each is another, and would push out what `authority` knows.
+    """
+    if usual := _USUAL_HOST.match(url):
+        return usual[1].lower()
+    found = _authority_of(url)
     if found is None or found.startswith("["):
         return found and found.partition("]")[0] + "]"
     return found.partition(":")[0]

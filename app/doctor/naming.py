@@ -29,3 +29,8 @@ def share(some: Sequence[WorkerReport], reports: Sequence[WorkerReport]) -> str:
     if len(some) == len(reports):
         return f"all {len(reports)} workers" if len(reports) > 1 else "the one worker"
     return f"{len(some)} of {len(reports)} workers ({names(some)})"
+
+
+def several(count: int, noun: str) -> str:
+    """Return a number of things in words, as `1 visit` or `12,345 visits`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from app.doctor.findings import Finding, ok, skip, warn
-from app.doctor.naming import share
+from app.doctor.naming import several, share
 from app.doctor.next_steps import in_the_image, sql
 from app.doctor.situation import Situation
 from app.model.worker_reports import VisitsState, WorkerReport
@@ -38,7 +38,9 @@ def judge_visits(row: str, reports: Sequence[WorkerReport], situation: Situation
         found = f"{UPKEEP} failed for {share(told, reports)}: {failed[0][1].upkeep}"
         cause = "nothing is lost; tables grow, and in three months there is none to write to"
         return warn(row, found, cause, in_the_image(situation, UPKEEP))
-    return ok(row, f"{_several(sum(state.waiting for _, state in states))} waiting to be written")
+    return ok(
+        row, f"{several(sum(state.waiting for _, state in states), 'visit')} waiting to be written"
+    )
 
 
 def _late(
@@ -51,7 +53,7 @@ def _late(
     count = sum(state.waiting for _, state in late)
     why = worst.cause or "no answer yet"
     found = (
-        f"{_several(count)} waiting for {share([report for report, _ in late], reports)},"
+        f"{several(count, 'visit')} waiting for {share([report for report, _ in late], reports)},"
         f" the oldest for {worst.oldest:.0f} s: {why}"
     )
     if why == TURN_TAKEN:
@@ -62,7 +64,3 @@ def _late(
         return warn(row, found, cause, in_the_image(situation, UPKEEP))
     cause = "workers go on adding up and write it afterwards: replace none before it is mended"
     return warn(row, found, cause, "Do what the rows postgresql, requests and locks advise")
-
-
-def _several(visits: int) -> str:
-    return "1 visit" if visits == 1 else f"{visits:,} visits"

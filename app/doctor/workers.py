@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from app.doctor import comparison
 from app.doctor.findings import Finding, Progress, fail, ok, skip, warn
-from app.doctor.naming import names
+from app.doctor.naming import names, several
 from app.doctor.next_steps import look_at_service, replace_task
 from app.doctor.reports import Gathered, Gathering
 from app.doctor.situation import Situation
@@ -65,7 +65,7 @@ def _tasks(gathered: Gathered, situation: Situation) -> Finding:
         then = look_at_service(situation, "[status,runningCount,taskDefinition]")
         return warn(TASKS, "none has reported within a minute", cause, then)
     count = len({report.task for report in reports})
-    found = f"{_several(count, 'task')}, {_several(len(reports), 'worker')}"
+    found = f"{several(count, 'task')}, {several(len(reports), 'worker')}"
     versions = sorted({report.version for report in reports})
     if len(versions) > 1:
         each = "; ".join(f"{version} in {names(_of(reports, version))}" for version in versions)
@@ -77,7 +77,3 @@ def _tasks(gathered: Gathered, situation: Situation) -> Finding:
 
 def _of(reports: Iterable[WorkerReport], version: str) -> list[WorkerReport]:
     return [report for report in reports if report.version == version]
-
-
-def _several(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"

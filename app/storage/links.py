@@ -92,52 +92,44 @@ _USE_VISIT = Statement("""
 # No row for a user who is gone, one row without a code for a user without links. Of the links that
 # are too many bytes the target stays in the database: 10,000 of 8,192 characters are 80 MiB, and
 # several times as much in a worker. 64 is what JSON adds to each (names, quotes, the date).
-_SELECT_OWNED = Statement("""
-    SELECT links.id, CASE WHEN links.bytes <= %(bytes)s THEN links.original_url END,
-        links.created_at
-    FROM users LEFT JOIN LATERAL (
-        SELECT id, created_at,
-            CASE WHEN octet_length(original_url) <= %(longest)s THEN original_url END
-                AS original_url,
-            sum(64 + octet_length(id) + octet_length(original_url))
-                FILTER (WHERE octet_length(original_url) <= %(longest)s)
-                OVER (ORDER BY created_at DESC NULLS LAST, id DESC ROWS UNBOUNDED PRECEDING)
-                AS bytes
-        FROM (
-            SELECT id, original_url, created_at FROM urls
-            WHERE user_id = users.id AND deleted_at IS NULL
-            ORDER BY created_at DESC NULLS LAST, id DESC
-            LIMIT %(limit)s
-        ) AS newest
-    ) AS links ON true
-    WHERE users.id = %(owner)s AND users.deleted_at IS NULL
-    ORDER BY links.created_at DESC NULLS LAST, links.id DESC
+
+
+def _listed(newest: str) -> Statement:
+    """Return a list of links, cut in the database; `newest` reads those of one user, bounded."""
+    return Statement(f"""
+        SELECT links.id, CASE WHEN links.bytes <= %(bytes)s THEN links.original_url END,
+            links.created_at
+        FROM users LEFT JOIN LATERAL (
+            SELECT id, created_at,
+                CASE WHEN octet_length(original_url) <= %(longest)s THEN original_url END
+                    AS original_url,
+                sum(64 + octet_length(id) + octet_length(original_url))
+                    FILTER (WHERE octet_length(original_url) <= %(longest)s)
+                    OVER (ORDER BY created_at DESC NULLS LAST, id DESC ROWS UNBOUNDED PRECEDING)
+                    AS bytes
+            FROM ({newest}) AS newest
+        ) AS links ON true
+        WHERE users.id = %(owner)s AND users.deleted_at IS NULL
+        ORDER BY links.created_at DESC NULLS LAST, links.id DESC
+    """)  # noqa: S608  # parts of ours alone
+
+
+_SELECT_OWNED = _listed("""
+    SELECT id, original_url, created_at FROM urls
+    WHERE user_id = users.id AND deleted_at IS NULL
+    ORDER BY created_at DESC NULLS LAST, id DESC
+    LIMIT %(limit)s
 """)
 # Of the links with one tag. They are sorted: an index knows the links of a tag, none their age.
-_SELECT_TAGGED = Statement("""
-    SELECT links.id, CASE WHEN links.bytes <= %(bytes)s THEN links.original_url END,
-        links.created_at
-    FROM users LEFT JOIN LATERAL (
-        SELECT id, created_at,
-            CASE WHEN octet_length(original_url) <= %(longest)s THEN original_url END
-                AS original_url,
-            sum(64 + octet_length(id) + octet_length(original_url))
-                FILTER (WHERE octet_length(original_url) <= %(longest)s)
-                OVER (ORDER BY created_at DESC NULLS LAST, id DESC ROWS UNBOUNDED PRECEDING)
-                AS bytes
-        FROM (
-            SELECT urls.id, urls.original_url, urls.created_at
-            FROM tags
-            JOIN link_tags ON link_tags.tag_id = tags.id
-            JOIN urls ON urls.id = link_tags.code
-            WHERE tags.user_id = users.id AND tags.key = %(within)s
-                AND urls.user_id = users.id AND urls.deleted_at IS NULL
-            ORDER BY urls.created_at DESC NULLS LAST, urls.id DESC
-            LIMIT %(limit)s
-        ) AS newest
-    ) AS links ON true
-    WHERE users.id = %(owner)s AND users.deleted_at IS NULL
-    ORDER BY links.created_at DESC NULLS LAST, links.id DESC
+_SELECT_TAGGED = _listed("""
+    SELECT urls.id, urls.original_url, urls.created_at
+    FROM tags
+    JOIN link_tags ON link_tags.tag_id = tags.id
+    JOIN urls ON urls.id = link_tags.code
+    WHERE tags.user_id = users.id AND tags.key = %(within)s
+        AND urls.user_id = users.id AND urls.deleted_at IS NULL
+    ORDER BY urls.created_at DESC NULLS LAST, urls.id DESC
+    LIMIT %(limit)s
 """)
 LONGEST_TARGET = 1 << 20
 """Bytes of a stored target that is read: the Go service took any length."""

@@ -118,8 +118,8 @@ def password(session: Session, from_stdin: bool) -> None:
     """
     service = session.own_service
     _check_file(session, service.url)
-    current = _password(session, from_stdin, prompt="Password now")
-    new = _password(session, from_stdin, prompt="New password", confirm=True)
+    current = _password(session, from_stdin, label="Password now")
+    new = _password(session, from_stdin, label="New password", confirm=True)
     body = {"current_password": current, "new_password": new}
     answer = _send(service, "/api/account/password", body)
     token = expect(answer, "token")
@@ -216,7 +216,7 @@ def _ask(session: Session, what: str, option: str) -> str:
 
 
 def _password(
-    session: Session, from_stdin: bool, *, prompt: str = "Password", confirm: bool = False
+    session: Session, from_stdin: bool, *, label: str = "Password", confirm: bool = False
 ) -> str:
     if from_stdin:
         line = sys.stdin.readline() if sys.stdin is not None else ""
@@ -225,4 +225,4 @@ def _password(
         return line.rstrip("\r\n")
     if not session.can_ask:
         raise click.UsageError("nobody can be asked here; give --password-stdin")
-    return str(click.prompt(prompt, hide_input=True, confirmation_prompt=confirm, err=True))
+    return str(click.prompt(label, hide_input=True, confirmation_prompt=confirm, err=True))
