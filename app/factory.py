@@ -54,7 +54,7 @@ from app.routes.previews import previews_blueprint
 from app.routes.redirects import redirects_blueprint
 from app.routes.repeats import Repeats
 from app.routes.request_ids import RequestIds
-from app.routes.short_way import AtOnce, BothWays, Readings, ShortWay, never
+from app.routes.short_way import AtOnce, BothWays, Observe, Readings, ShortWay, never
 from app.routes.site import site_blueprint
 from app.routes.statistics import statistics_blueprint
 from app.routes.visits import VisitAnswers
@@ -153,19 +153,7 @@ def create_app(settings: Settings) -> Flask:
     ):
         app.register_blueprint(blueprint)
 
-    proxies = settings.trusted_proxies
-    app.wsgi_app = MergedSlashes(app.wsgi_app)  # type: ignore[method-assign]
-    notes = ForwardingNotes()
-    app.wsgi_app = ClientAddresses(app.wsgi_app, proxies, notes)  # type: ignore[method-assign]
-    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=0, x_proto=proxies, x_host=0)  # type: ignore[method-assign]
-    cors = Cors(app, settings.cors_origins)
-    at_once: AtOnce = never
-    if observe is not None:
-        readings = Readings(app, proxies)
-        at_once = ShortWay(links, limits, answers, cors, readings, observe)
-        direct.open(visiting, readings, telemetry.tell_route)
-    app.wsgi_app = BothWays(at_once, RequestIds(cors))  # type: ignore[method-assign]
-    app.extensions["at_once"], app.extensions["direct_way"] = at_once, direct
+    notes = _wrap(app, settings, direct, visiting, observe)
 
     _observe(database, redis)
     reporter = _reporter(settings, database, redis, notes, partial(_waiting, visits, upkeep))
@@ -184,6 +172,35 @@ def create_app(settings: Settings) -> Flask:
     if upkeep:
         upkeep.start()
     return app
+
+
+def _wrap(
+    app: Flask,
+    settings: Settings,
+    direct: DirectWay,
+    visiting: Visiting,
+    observe: Observe | None,
+) -> ForwardingNotes:
+    """Put around Flask what every request goes through, and open the ways of a visit before it.
+
+    Return the notes of how requests came through proxies.
+    """
+    notes = ForwardingNotes()
+    proxies = settings.trusted_proxies
+    app.wsgi_app = MergedSlashes(app.wsgi_app)  # type: ignore[method-assign]
+    app.wsgi_app = ClientAddresses(app.wsgi_app, proxies, notes)  # type: ignore[method-assign]
+    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=0, x_proto=proxies, x_host=0)  # type: ignore[method-assign]
+    cors = Cors(app, settings.cors_origins)
+    at_once: AtOnce = never
+    if observe is not None:
+        readings = Readings(app, proxies)
+        at_once = ShortWay(
+            visiting.links, visiting.limits, visiting.answers, cors, readings, observe
+        )
+        direct.open(visiting, readings, telemetry.tell_route)
+    app.wsgi_app = BothWays(at_once, RequestIds(cors))  # type: ignore[method-assign]
+    app.extensions["at_once"], app.extensions["direct_way"] = at_once, direct
+    return notes
 
 
 def _settle(app: Flask) -> None:
