@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from functools import partial
 
 import msgspec
 from flask import Blueprint, Request, Response, request
@@ -55,7 +56,7 @@ def creating_blueprint(
             made = creation.create(request, body, caller, place)
             return 201 if isinstance(made, NewLink) else 200, json_bytes(made), True
 
-        return repeats.answer(request, caller, json_bytes(body), make)
+        return repeats.answer(request, caller, partial(json_bytes, body), make)
 
     @blueprint.post("/links/bulk")
     def create_many() -> Response:
@@ -71,7 +72,7 @@ def creating_blueprint(
             made, settled = _create_all(creation, request, links, caller, number)
             return 200, json_bytes(BulkAnswer(made)), settled
 
-        return repeats.answer(request, caller, b"bulk" + json_bytes(links), make)
+        return repeats.answer(request, caller, lambda: b"bulk" + json_bytes(links), make)
 
     return blueprint
 

@@ -24,18 +24,19 @@ class Repeats:
         self,
         request: Request,
         caller: Caller | None,
-        content: bytes,
+        content: Callable[[], bytes],
         make: Callable[[int | None], Answer],
     ) -> Response:
         """Return what `make` gives; with a key, what it gave the first time.
 
-        `content` is what makes two requests the same. Errors as `Repeating.answer`.
+        `content` gives what makes two requests the same; without a key nobody asks for it. Errors
+        as `Repeating.answer`.
         """
         key = request.headers.get(HEADER)
         if key is None:
             status, body, _ = make(None)
         else:
-            fingerprint = hashlib.sha256(content).digest()
+            fingerprint = hashlib.sha256(content()).digest()
             named = _name(request, caller)
             status, body = self._repeating.answer(named, key.strip(), fingerprint, make)
         return Response(body, status, mimetype="application/json")

@@ -9,7 +9,6 @@ import pytest
 from app.config import postgres_from_env
 from app.model.managed_links import State
 from app.storage import list_statements as statements
-from app.storage.connections import connect
 from app.storage.database import Database as Store
 from app.storage.link_lists import LinkLists, Listing
 from app.storage.list_statements import ORDERS, Shape
@@ -71,15 +70,6 @@ def filled(databases: Databases) -> Iterator[Database]:
             for table in ("urls", "link_counts", "tags", "link_tags"):
                 connection.execute(f"VACUUM (ANALYZE) {table}".encode())
         yield database
-
-
-@pytest.fixture
-def connection(filled: Database) -> Iterator[psycopg.Connection]:
-    settings = postgres_from_env({"ENV": "local", **filled.environment})
-    with connect(settings) as connection:
-        connection.execute("BEGIN")
-        yield connection
-        connection.execute("ROLLBACK")
 
 
 def read(

@@ -6,9 +6,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from app.config import postgres_from_env
 from app.storage import links, users
-from app.storage.connections import connect
 from app.storage.statements import Statement
 from bench.links import code, fill, owner, target
 from tests.harness.servers import Database, Databases
@@ -59,16 +57,6 @@ def filled(databases: Databases) -> Iterator[Database]:
             )
             connection.execute("VACUUM (ANALYZE) urls")
         yield database
-
-
-@pytest.fixture
-def connection(filled: Database) -> Iterator[psycopg.Connection]:
-    """Connect as the service does; what a statement writes is undone."""
-    settings = postgres_from_env({"ENV": "local", **filled.environment})
-    with connect(settings) as connection:
-        connection.execute("BEGIN")
-        yield connection
-        connection.execute("ROLLBACK")
 
 
 @pytest.mark.parametrize("generic", [False, True], ids=["custom plan", "generic plan"])
