@@ -113,7 +113,14 @@ def create_app(settings: Settings) -> Flask:
     admission, access = _access(settings, database, limits, origins, uses)
     links, managing, feed, cache = _links(settings, database, redis)
     background = Background(
-        settings.postgres, [feed.look, counts.write, uses.write, Housekeeping(), Sweeper()]
+        settings.postgres,
+        {
+            "Changes of links cannot be read": feed.look,
+            "Who makes links cannot be noted": counts.write,
+            "Uses of keys cannot be noted": uses.write,
+            "What has had its time cannot be forgotten": Housekeeping(),
+            "Links of deleted accounts cannot be taken": Sweeper(),
+        },
     )
 
     _settle(app)

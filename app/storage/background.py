@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 
 import psycopg
 from opentelemetry import context
@@ -32,14 +32,15 @@ class Background:
     heard of.
     """
 
-    def __init__(self, settings: PostgresSettings, jobs: Sequence[Job]) -> None:
+    def __init__(self, settings: PostgresSettings, jobs: Mapping[str, Job]) -> None:
+        """Settle the jobs, each under the words that say what is wrong while it fails."""
         self._settings = settings
         self._jobs = jobs
         self._complaints = Complaints(log)
         self._session = Session(settings.session_settings, complaints=self._complaints)
         self._connection: BoundedConnection | None = None
         self._stopped = threading.Event()
-        self._failing = False
+        self._failing: set[str] = set()
         self._thread = threading.Thread(target=self._run, name="background", daemon=True)
 
     def start(self) -> None:
@@ -65,18 +66,25 @@ class Background:
             self._connection.close()
 
     def _round(self) -> None:
+        for words, job in self._jobs.items():
+            if not self._do(words, job):
+                break
+
+    def _do(self, words: str, job: Job) -> bool:
+        """Do a job; tell whether the next one has a chance: the server was there."""
         try:
-            for job in self._jobs:
-                job(self._connected())
+            job(self._connected())
         except psycopg.Error as error:
-            self._failed(error)
+            self._failed(words, error)
+            return not isinstance(error, psycopg.OperationalError)
         except Exception:
             # Whatever it is, the next round may do better, and without rounds nothing is believed.
-            log.exception("The background's work failed")
-        else:
-            if self._failing:
-                log.warning("Changes of links are read again")
-            self._failing = False
+            log.exception("%s", words)
+            return True
+        if words in self._failing:
+            self._failing.discard(words)
+            log.warning("%s: that is over", words)
+        return True
 
     def _connected(self) -> BoundedConnection:
         if self._connection is None or self._connection.closed:
@@ -84,8 +92,8 @@ class Background:
             self._connection.reply_wait = _REPLY_WAIT
         return self._connection
 
-    def _failed(self, error: psycopg.Error) -> None:
-        self._complaints.say("Changes of links cannot be read", database_cause(error))
-        self._failing = True
+    def _failed(self, words: str, error: psycopg.Error) -> None:
+        self._complaints.say(words, database_cause(error))
+        self._failing.add(words)
         if self._connection is not None:
             self._connection.close()
