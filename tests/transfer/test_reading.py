@@ -189,7 +189,7 @@ def test_empty_lines_and_rows_are_nothing() -> None:
         (b'{"code":"abc","url":"e.com","visits":"many"}', "Expected `int | null`, got `str`"),
         (b'{"code":"abc","url":"\xff"}', "the line is no JSON in UTF-8"),
         (b"[1]", "Expected `object`, got `array`"),
-        (b'{"rules":' + b"[" * 5000, "the line is nested too deeply"),
+        (b'{"rules":' + b"[" * 50_000, "the line is nested too deeply"),
     ],
 )
 def test_a_line_that_is_no_record_is_told(line: bytes, reason: str) -> None:
