@@ -15,7 +15,17 @@ SHORTEST = 6
 LONGEST = 128
 """Characters."""
 
+# OWASP Password Storage Cheat Sheet: Argon2id with 19 MiB, two passes, one lane.
+_ARGON2 = Argon2Hasher(time_cost=2, memory_cost=19_456, parallelism=1)
 _BCRYPT_BYTES = 72
+# Hashes of what nobody knows, random bytes that were thrown away: as new ones are made, and with
+# the cost of 10 that Go's bcrypt.DefaultCost gives. Made anew at each start, they would take a
+# quarter of a second of it.
+_NOBODY_ARGON2 = (
+    "$argon2id$v=19$m=19456,t=2,p=1$QucLl4P6XLQXAHmuGPDy6A$"
+    "jJTaH6QS0d/nO+Lqj68msL966moB1ZLXCwtPqOjcb94"
+)
+_NOBODY_BCRYPT = "$2b$10$OQbanWbnbmLrcljoCWQEHO9kHelS3aKeeXi0r7fxdPjF50NXnMbCi"
 _WAIT = 1.0
 
 
@@ -28,13 +38,9 @@ class Passwords:
     """
 
     def __init__(self, concurrent: int, admitted: int | None = None) -> None:
-        # OWASP Password Storage Cheat Sheet: Argon2id with 19 MiB, two passes, one lane.
-        self._argon2 = Argon2Hasher(time_cost=2, memory_cost=19_456, parallelism=1)
-        self._hashes = PasswordHash((self._argon2, BcryptHasher()))
+        self._argon2 = _ARGON2
+        self._hashes = PasswordHash((_ARGON2, BcryptHasher()))
         self._turns = _Turns(concurrent, concurrent if admitted is None else admitted)
-        # Hashes of nothing anybody knows. Cost 10 is what Go's bcrypt.DefaultCost gives.
-        self._nobody_argon2 = self._argon2.hash("nobody")
-        self._nobody_bcrypt = BcryptHasher(rounds=10).hash("nobody")
 
     def hash(self, password: str) -> str:
         """Return the Argon2id hash; raise RateLimitExceeded when too many are being made."""
@@ -48,8 +54,8 @@ class Passwords:
         tells neither whether an address is known nor how old the account is.
         """
         is_bcrypt = stored is not None and stored.startswith("$2")
-        argon2_hash = self._nobody_argon2 if stored is None or is_bcrypt else stored
-        bcrypt_hash = stored if stored is not None and is_bcrypt else self._nobody_bcrypt
+        argon2_hash = _NOBODY_ARGON2 if stored is None or is_bcrypt else stored
+        bcrypt_hash = stored if stored is not None and is_bcrypt else _NOBODY_BCRYPT
         with self._turns:
             argon2_right = self._right(password, argon2_hash)
             # bcrypt reads 72 bytes and no more: a longer password can never be the right one.

@@ -164,5 +164,5 @@ def browse(browser: Browser, reader: Reader) -> BrowserContext:
         viewport={"width": reader.width, "height": 800},
         permissions=["clipboard-read", "clipboard-write"],
     )
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(60_000)
     return context

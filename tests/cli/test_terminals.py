@@ -3,7 +3,6 @@
 import itertools
 import json
 import os
-import signal
 import subprocess
 from pathlib import Path
 
@@ -105,8 +104,8 @@ def test_a_person_is_asked_before_something_is_deleted(
 
 def test_ctrl_c_ends_with_130_and_no_traceback(seen: str, environment: dict[str, str]) -> None:
     with Terminal(["delete", seen], environment) as terminal:
-        terminal.await_text("Delete")
-        terminal.process.send_signal(signal.SIGINT)
+        terminal.await_text("[y/N]: ")
+        terminal.interrupt()
         assert terminal.end() == 130
 
     assert "Traceback" not in terminal.shown

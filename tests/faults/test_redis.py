@@ -65,6 +65,9 @@ def test_out_of_memory(service: Service, breakable_valkey: Valkey) -> None:
     assert load.bad() == []
 
 
+REFUSED = re.compile(r'^shortener_redis_refused_total\{.*"out_of_memory".*\} [1-9]', re.M)
+
+
 def metrics_of(service: Service) -> str:
     return requests.get(f"{service.url}/metrics", timeout=10).text
 

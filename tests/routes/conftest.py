@@ -7,7 +7,10 @@ from contextlib import ExitStack, contextmanager
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from pwdlib.hashers.argon2 import Argon2Hasher
+from pwdlib.hashers.bcrypt import BcryptHasher
 
+from app import passwords
 from app.config import Settings
 from app.factory import create_app
 from tests.harness.servers import Database, Valkey
@@ -19,11 +22,19 @@ SECRET = "a-secret-of-the-tests-0123456789abcdef"
 
 @contextmanager
 def application(environment: Environment) -> Iterator[Flask]:
-    """Make an application and close what it opened."""
-    app = create_app(Settings.from_env(environment))
-    yield app
-    for close in app.extensions["worker_exit"]:
-        close()
+    """Make an application and close what it opened; its passwords are hashed at the least cost.
+
+    What a hash has to cost is tests/unit/test_passwords.py's; services of their own have it too.
+    """
+    with pytest.MonkeyPatch.context() as cheap:
+        argon2 = Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1)
+        cheap.setattr(passwords, "_ARGON2", argon2)
+        cheap.setattr(passwords, "_NOBODY_ARGON2", argon2.hash("nobody"))
+        cheap.setattr(passwords, "_NOBODY_BCRYPT", BcryptHasher(rounds=4).hash("nobody"))
+        app = create_app(Settings.from_env(environment))
+        yield app
+        for close in app.extensions["worker_exit"]:
+            close()
 
 
 @pytest.fixture(scope="module")

@@ -101,6 +101,17 @@ def test_nobody_has_a_password(hashes: Passwords, password: str) -> None:
     assert not hashes.verify(password, None)
 
 
+def test_nobodys_hashes_cost_what_others_do(hashes: Passwords) -> None:
+    new = hashes.hash("secret1")
+
+    assert passwords._NOBODY_ARGON2.split("$")[1:4] == new.split("$")[1:4]
+    assert passwords._NOBODY_BCRYPT.startswith("$2b$10$")
+    assert all(
+        hashes._right("anything", each) is False
+        for each in (passwords._NOBODY_ARGON2, passwords._NOBODY_BCRYPT)
+    )
+
+
 @pytest.mark.parametrize("kind", ["argon2", "bcrypt", "nobody"])
 def test_the_same_work_is_done_whatever_is_stored(
     hashes: Passwords, monkeypatch: pytest.MonkeyPatch, kind: str

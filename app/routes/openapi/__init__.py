@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import msgspec
 from flask import Blueprint, Request, Response, request
@@ -32,24 +32,29 @@ class _Content:
 
 
 def openapi_blueprint(limits: RateLimits, *, redirect_status: int, base: str | None) -> Blueprint:
-    """Return the routes of the documentation; both answers are made once.
+    """Return the routes of the documentation; both answers are made once, for the first who asks.
 
     Requests to copy go to `base`, which is PUBLIC_BASE_URL, or to where the page was asked for.
     """
     blueprint = Blueprint("openapi", __name__, url_prefix="/api")
-    described = document(redirect_status)
-    as_json = _packed(msgspec.json.encode(described))
-    text = page(described)
     headers = page_headers(STYLE)
+
+    @cache
+    def as_json() -> _Content:
+        return _packed(msgspec.json.encode(document(redirect_status)))
+
+    @cache
+    def text() -> str:
+        return page(document(redirect_status))
 
     @lru_cache(maxsize=8)
     def as_page(address: str) -> _Content:
-        return _packed(text.replace(BASE, escape(address)).encode())
+        return _packed(text().replace(BASE, escape(address)).encode())
 
     @blueprint.get("/openapi.json")
     def machines() -> Response:
         limits.resolve(request.remote_addr)
-        return _kept(as_json, "application/json")
+        return _kept(as_json(), "application/json")
 
     @blueprint.get("/docs")
     def people() -> Response:
