@@ -11,6 +11,7 @@ from bench.table import Row, at_least, judged
 
 if TYPE_CHECKING:
     from bench.load import Bench
+    from bench.service import Service
 
 BARE = "bare Flask view"
 """Under gunicorn's own gthread worker."""
@@ -37,13 +38,22 @@ def measure(bench: Bench) -> list[Row]:
                 taken += [theirs, mine]
             bench.measured += taken
             rows += _throughput(kind, ratios, taken)
-            half = [
-                bench.run(ours, kind, _ON, _HALF_CONNECTIONS, pause=_pause(taken))
-                for _ in range(bench.rounds)
-            ]
-            bench.measured += half
-            rows += _latency(kind, min(half, key=lambda one: one.load.p99), taken)
+            rows += _latency(kind, _half(bench, ours, kind, _ON, taken), taken)
+        rows.append(_latency_of_bare(_half(bench, bare, "resolve", _BARE, taken), taken))
         return rows
+
+
+def _half(
+    bench: Bench, service: Service, kind: str, shape: Shape, taken: list[Measured]
+) -> Measured:
+    """Drive a service at half of its peak; return the round with the lowest p99."""
+    peak = [one for one in taken if one.signals == shape[0]]
+    pause = _pause(peak)
+    half = [
+        bench.run(service, kind, shape, _HALF_CONNECTIONS, pause=pause) for _ in range(bench.rounds)
+    ]
+    bench.measured += half
+    return min(half, key=lambda one: one.load.p99)
 
 
 def _throughput(kind: str, ratios: list[float], taken: list[Measured]) -> list[Row]:
@@ -64,21 +74,19 @@ def _throughput(kind: str, ratios: list[float], taken: list[Measured]) -> list[R
     ]
 
 
-def _pause(taken: list[Measured]) -> float:
+def _pause(peak: list[Measured]) -> float:
     """Return the milliseconds that a connection rests for, so that half of the peak comes."""
-    peak = max(one.load.rate for one in taken if one.signals != BARE)
-    usual = statistics.median(one.load.p50 for one in taken if one.signals != BARE)
-    return max(1.0, 2000 * _HALF_CONNECTIONS / peak - usual / 4)
+    usual = statistics.median(one.load.p50 for one in peak)
+    rate = max(one.load.rate for one in peak)
+    return max(1.0, 2000 * _HALF_CONNECTIONS / rate - usual / 4)
 
 
 def _latency(kind: str, half: Measured, taken: list[Measured]) -> list[Row]:
-    peak = max(one.load.rate for one in taken if one.signals != BARE)
     load, piece = half.load, f"Hot {kind} at half of its peak: p99"
-    run = f"{load.p99:.1f} ms; p50 {load.p50:.1f} ms at {load.rate:,.0f}/s of {peak:,.0f}"
     return [
         judged(
             piece,
-            run,
+            _told(half, taken),
             load.p99,
             _LONGEST,
             shown=f"≤ {_LONGEST:.0f} ms",
@@ -86,3 +94,18 @@ def _latency(kind: str, half: Measured, taken: list[Measured]) -> list[Row]:
         ),
         judged(f"{piece} in medians", f"{load.p99 / load.p50:.1f}", load.p99 / load.p50, _FACTOR),
     ]
+
+
+def _latency_of_bare(half: Measured, taken: list[Measured]) -> Row:
+    """Say what the machine itself makes of half a load: nothing is judged by it."""
+    return Row(
+        "The bare view at half of its peak: p99",
+        _told(half, taken),
+        ratio=f"{half.load.p99 / half.load.p50:.1f} × p50",
+    )
+
+
+def _told(half: Measured, taken: list[Measured]) -> str:
+    peak = max(one.load.rate for one in taken if one.signals == half.signals)
+    load = half.load
+    return f"{load.p99:.1f} ms; p50 {load.p50:.1f} ms at {load.rate:,.0f}/s of {peak:,.0f}"

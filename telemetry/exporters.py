@@ -26,7 +26,6 @@ from telemetry.exchanges import Exchanges, read_whole, retry_after
 from telemetry.farewell import farewell
 from telemetry.peers import Peer
 from telemetry.signals import Signal
-from telemetry.turns import in_turns
 
 TIMEOUT = 2.0
 """Seconds for one export, its retries included."""
@@ -104,7 +103,7 @@ class _Encoded:
 
     def SerializePartialToString(self) -> bytes:  # noqa: N802  # protobuf's name
         """Return the bytes."""
-        return span_encoding.encode(in_turns(self._spans))
+        return span_encoding.encode(self._spans)
 
 
 class AccountedSpanExporter(SpanExporter):
