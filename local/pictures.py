@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from app.config import Settings
 from app.model.visits import SLOT, Counted, Dimension, Tally
 from app.storage.database import Database
 from app.storage.visits import VisitTable
+from local.chromium import MISSING, find_chromium
 from local.ports import free_port
 from local.run import ROOT, Run, main
 from local.server import ServerError
@@ -124,10 +124,9 @@ def _take(browser: Browser, url: str, token: str, shot: tuple[str, str, int, str
 
 
 def _chromium() -> str:
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    found = find_chromium()
     if found is None:
-        message = "Chromium is not installed (Debian: apt-get install chromium)"
-        raise ServerError(message)
+        raise ServerError(MISSING)
     return found
 
 

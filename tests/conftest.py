@@ -1,5 +1,6 @@
 """Servers and services for every suite."""
 
+import gc
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
@@ -20,6 +21,12 @@ def pytest_configure() -> None:
     # What a shell runs in the background ignores Ctrl-C, and so would all that tests start.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector look at no test again: half a second each time it would take."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

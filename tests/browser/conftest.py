@@ -1,6 +1,5 @@
 """Chromium: on pages of other origins than the service's, and on its own page at /console."""
 
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,11 +12,12 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from local.chromium import MISSING, find_chromium
 from tests.browser.console import Console, Reader, Somebody, browse, sign_up
 from tests.harness.servers import Database, Valkey
 from tests.harness.service import Service
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+CHROMIUM = find_chromium()
 ARGUMENTS = [
     "--headless",
     "--no-sandbox",  # root may not use it, and CI is root
@@ -67,7 +67,7 @@ def strange_origin() -> Iterator[str]:
 def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserContext]:
     """Run Chromium with an empty profile."""
     if CHROMIUM is None:
-        pytest.skip("Chromium is not installed (Debian: apt-get install chromium)")
+        pytest.skip(MISSING)
     with sync_playwright() as playwright:
         context = playwright.chromium.launch_persistent_context(
             tmp_path_factory.mktemp("profile"), executable_path=CHROMIUM, args=ARGUMENTS
@@ -139,7 +139,7 @@ OpenConsole = Callable[..., Console]
 def browser() -> Iterator[Browser]:
     """Run Chromium for contexts of several readers."""
     if CHROMIUM is None:
-        pytest.skip("Chromium is not installed (Debian: apt-get install chromium)")
+        pytest.skip(MISSING)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield browser

@@ -95,6 +95,7 @@ def test_text_twice_as_large_still_fits(look: Look, name: str) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", EVERY_PAGE)
+@pytest.mark.timeout(240)  # a page of hundreds of operations is looked at node by node
 def test_axe_finds_nothing_grave(look: Look, name: str, scheme: str) -> None:
     page = look(name, 1280, "pt", scheme)
     page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
