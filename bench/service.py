@@ -47,6 +47,7 @@ class Service:
         self._arguments = _stock(self.port, workers, threads) if stock else []
         self._environment = {
             **{name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
+            "MALLOC_ARENA_MAX": "2",  # as docker/Dockerfile
             **environment,
             "PORT": str(self.port),
             "WEB_CONCURRENCY": str(workers),
