@@ -82,7 +82,7 @@ class Balancer:
             command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         try:
-            eventually(self._socket.exists)
+            eventually(self._listens)
             for name in self._targets:
                 self.await_status(name, "UP")
         except BaseException:
@@ -96,6 +96,13 @@ class Balancer:
             self._process.kill()
             self._process.wait(10)
         self._socket.unlink(missing_ok=True)
+
+    def _listens(self) -> bool:
+        """Tell; the socket is there before anybody listens on it."""
+        try:
+            return bool(self._command("show stat"))
+        except (FileNotFoundError, ConnectionRefusedError):
+            return False
 
     def deregister(self, name: str) -> None:
         """Send the target nothing new; return when its last request is answered."""
