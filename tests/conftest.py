@@ -79,6 +79,14 @@ def valkey(shared_valkey: Valkey) -> Valkey:
     return shared_valkey
 
 
+@pytest.fixture(scope="module")
+def module_valkey(shared_valkey: Valkey) -> Valkey:
+    """Empty the shared Valkey for the tests of one file: codes of other files are cached there."""
+    with shared_valkey.connect() as client:
+        client.flushall()
+    return shared_valkey
+
+
 @pytest.fixture(scope="session")
 def seed(tmp_path_factory: pytest.TempPathFactory) -> Seed:
     """Make the cluster that `own_postgresql` copies: quicker than making each anew."""

@@ -100,12 +100,12 @@ OpenPage = Callable[..., Script]
 def api(
     chromium: BrowserContext,  # first: without it nothing need start
     module_database: Database,
-    shared_valkey: Valkey,
+    module_valkey: Valkey,
     our_origin: str,
 ) -> Iterator[Service]:
     """Run the service for one allowed origin."""
     settings = {"CORS_ALLOWED_ORIGINS": our_origin}
-    stores = {**module_database.environment, **shared_valkey.environment()}
+    stores = {**module_database.environment, **module_valkey.environment()}
     with Service({**stores, **settings}) as service:
         yield service
 
@@ -150,10 +150,10 @@ def browser() -> Iterator[Browser]:
 def own_service(
     browser: Browser,  # first: without it nothing need start
     module_database: Database,
-    shared_valkey: Valkey,
+    module_valkey: Valkey,
 ) -> Iterator[Service]:
     """Run the service whose own page is looked at."""
-    with Service({**module_database.environment, **shared_valkey.environment()}) as service:
+    with Service({**module_database.environment, **module_valkey.environment()}) as service:
         yield service
 
 

@@ -43,9 +43,9 @@ Shorten = Callable[..., Result]
 
 
 @pytest.fixture(scope="module")
-def live(module_database: Database, shared_valkey: Valkey) -> Iterator[Service]:
+def live(module_database: Database, module_valkey: Valkey) -> Iterator[Service]:
     """Run the service for the tests of a file."""
-    with Service({**module_database.environment, **shared_valkey.environment()}) as service:
+    with Service({**module_database.environment, **module_valkey.environment()}) as service:
         yield service
 
 

@@ -149,14 +149,14 @@ def _traffic(service: Service) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def ways(
-    module_database: Database, shared_valkey: Valkey, tmp_path_factory: pytest.TempPathFactory
+    module_database: Database, module_valkey: Valkey, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, Prometheus]]:
     """Run the service under traffic with a Prometheus at the end of each way."""
     folder = tmp_path_factory.mktemp("prometheus")
     otlp, page = free_port(), free_port()
     environment = {
         **module_database.environment,
-        **shared_valkey.environment(),
+        **module_valkey.environment(),
         "SERVICE_NAME": "go-backend",
         "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{otlp}",
         "OTEL_METRIC_EXPORT_INTERVAL": "1000",

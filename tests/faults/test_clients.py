@@ -26,8 +26,8 @@ BODY = b'{"url":"https://example.com/slowly"}' + b" " * 40
 
 
 @pytest.fixture(scope="module")
-def service(module_database: Database, shared_valkey: Valkey) -> Iterator[Service]:
-    settings = {**module_database.environment, **shared_valkey.environment()}
+def service(module_database: Database, module_valkey: Valkey) -> Iterator[Service]:
+    settings = {**module_database.environment, **module_valkey.environment()}
     with Service({**settings, "WEB_CONCURRENCY": "2"}) as service:
         yield service
 
@@ -72,9 +72,9 @@ def test_a_byte_a_second_costs_nobody_anything(service: Service) -> None:
     service.await_record(lambda record: "answered 408" in record["msg"])
 
 
-def test_more_idle_connections_than_files(module_database: Database, shared_valkey: Valkey) -> None:
+def test_more_idle_connections_than_files(module_database: Database, module_valkey: Valkey) -> None:
     """The oldest idle ones make room; nobody waits for them to time out."""
-    settings = {**module_database.environment, **shared_valkey.environment()}
+    settings = {**module_database.environment, **module_valkey.environment()}
     few = ("--worker-connections", "60")
     with Service(settings, arguments=few) as service, IdleClients(service.port, CROWD):
         with Load(service.url) as load:

@@ -35,8 +35,8 @@ def get(path: str, method: str = "GET") -> bytes:
 
 
 @pytest.fixture(scope="module")
-def service(module_database: Database, shared_valkey: Valkey) -> Iterator[Service]:
-    settings = {**module_database.environment, **shared_valkey.environment()}
+def service(module_database: Database, module_valkey: Valkey) -> Iterator[Service]:
+    settings = {**module_database.environment, **module_valkey.environment()}
     with Service({**settings, "WEB_CONCURRENCY": "2"}) as service:
         yield service
 

@@ -33,8 +33,8 @@ STEPS = (3600, -3600, 0)
 
 
 @pytest.fixture(scope="module")
-def stores(module_database: Database, shared_valkey: Valkey) -> dict[str, str]:
-    return {**module_database.environment, **shared_valkey.environment(), "WEB_CONCURRENCY": "2"}
+def stores(module_database: Database, module_valkey: Valkey) -> dict[str, str]:
+    return {**module_database.environment, **module_valkey.environment(), "WEB_CONCURRENCY": "2"}
 
 
 def test_a_killed_worker_costs_no_more_than_what_it_was_answering(

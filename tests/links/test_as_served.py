@@ -22,9 +22,9 @@ MakeLink = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def service(module_database: Database, shared_valkey: Valkey) -> Iterator[Service]:
+def service(module_database: Database, module_valkey: Valkey) -> Iterator[Service]:
     """Run one worker for the tests of this file."""
-    with Service({**module_database.environment, **shared_valkey.environment()}) as service:
+    with Service({**module_database.environment, **module_valkey.environment()}) as service:
         yield service
 
 

@@ -18,7 +18,7 @@ TRIALS = 200
 
 
 @pytest.fixture(scope="module")
-def parts(module_database: Database, shared_valkey: Valkey) -> Iterator[Parts]:
+def parts(module_database: Database, module_valkey: Valkey) -> Iterator[Parts]:
     """Run two instances whose servers can be broken."""
     # More threads than there are links: each link's change may wait in the same worker. And a
     # connection for each at hand, or what PostgreSQL answers late would be to making one.
@@ -27,10 +27,10 @@ def parts(module_database: Database, shared_valkey: Valkey) -> Iterator[Parts]:
         "GUNICORN_THREADS": "8",
         "POSTGRES_POOL_MIN": "8",
     }
-    with Proxy(shared_valkey.port) as redis, Proxy(int(direct["POSTGRES_PORT"])) as postgres:
-        cache = redis.environment(shared_valkey.environment())
+    with Proxy(module_valkey.port) as redis, Proxy(int(direct["POSTGRES_PORT"])) as postgres:
+        cache = redis.environment(module_valkey.environment())
         with fleet({**postgres.environment(direct), **cache}, {**direct, **cache}) as services:
-            yield Parts(services, redis, postgres, shared_valkey, module_database)
+            yield Parts(services, redis, postgres, module_valkey, module_database)
 
 
 @pytest.fixture(scope="module")

@@ -14,9 +14,9 @@ from tests.links.fleet import WAIT, create, fleet, follow, race, sign_up
 
 
 @pytest.fixture(scope="module")
-def services(module_database: Database, shared_valkey: Valkey) -> Iterator[list[Service]]:
+def services(module_database: Database, module_valkey: Valkey) -> Iterator[list[Service]]:
     """Run two instances for the tests of this file."""
-    environment = {**module_database.environment, **shared_valkey.environment()}
+    environment = {**module_database.environment, **module_valkey.environment()}
     with fleet(environment, environment) as services:
         yield services
 

@@ -38,14 +38,14 @@ def application(environment: Environment) -> Iterator[Flask]:
 
 
 @pytest.fixture(scope="module")
-def environment(module_database: Database, shared_valkey: Valkey) -> Environment:
+def environment(module_database: Database, module_valkey: Valkey) -> Environment:
     """Return settings that lead to the servers of this file's tests."""
     return {
         "ENV": "local",
         "JWT_SECRET": SECRET,
         "RATE_LIMIT_ENABLED": "false",
         **module_database.environment,
-        **shared_valkey.environment(),
+        **module_valkey.environment(),
     }
 
 

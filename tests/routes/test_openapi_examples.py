@@ -65,9 +65,9 @@ class Example:
 
 
 @pytest.fixture(scope="module")
-def service(module_database: Database, shared_valkey: Valkey) -> Iterator[Service]:
+def service(module_database: Database, module_valkey: Valkey) -> Iterator[Service]:
     """Run the service that all examples are sent to."""
-    with Service({**module_database.environment, **shared_valkey.environment()}) as service:
+    with Service({**module_database.environment, **module_valkey.environment()}) as service:
         yield service
 
 

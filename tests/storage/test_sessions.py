@@ -184,7 +184,7 @@ def test_a_pooler_that_refuses_options_is_met_half_way_and_named(
     assert shown == {"statement_timeout": "5s", "enable_bitmapscan": "off"}
     # Refused once, and never asked again.
     assert ["options" in start for start in pooler.starts] == [True, False]
-    (message,) = caplog.messages
+    (message,) = said(caplog)
     assert message.startswith("PostgreSQL's session settings are set by statements")
     assert named in message
     assert "POSTGRES_SESSION_SETTINGS" in message
@@ -206,7 +206,7 @@ def test_a_pooler_whose_ways_are_known_is_never_asked(
         assert [start["client_encoding"] for start in pooler.starts] == ["UTF8"]
 
     assert ["options" in start for start in pooler.starts] == [False]
-    assert caplog.messages == []
+    assert said(caplog) == []
 
 
 class TestEncodings:
@@ -249,7 +249,7 @@ class TestEncodings:
         assert [link.target for link in found] == ["https://e.com/日", "https://e.com/caf%E9"]
         assert resolved == PlainLink("https://e.com/caf%E9")
         assert user.username == "ada"
-        (message,) = caplog.messages
+        (message,) = said(caplog)
         assert "not in UTF-8: it is SQL_ASCII" in message
 
     @pytest.mark.parametrize("made", ["LATIN1"], indirect=True)
@@ -264,7 +264,7 @@ class TestEncodings:
             assert links.known("aaaaaa") == PlainLink("https://e.com/é")
 
         assert caught.value.reason == "the database's encoding cannot hold a character"
-        assert "not in UTF-8: it is LATIN1" in caplog.messages[0]
+        assert "not in UTF-8: it is LATIN1" in said(caplog)[0]
 
 
 def test_the_lock_is_named_before_the_statement_is() -> None:

@@ -16,9 +16,9 @@ PASSWORD = "correct-horse-battery"
 
 
 @pytest.fixture(scope="module")
-def service(module_database: Database, shared_valkey: Valkey) -> Iterator[Service]:
+def service(module_database: Database, module_valkey: Valkey) -> Iterator[Service]:
     """Run one service for the tests of this file, which leave it as they found it."""
-    environment = {**module_database.environment, **shared_valkey.environment()}
+    environment = {**module_database.environment, **module_valkey.environment()}
     with Service({**environment, "WEB_CONCURRENCY": "2"}) as service:
         yield service
 

@@ -15,9 +15,9 @@ from tests.system.wire import ask, create
 
 
 @pytest.fixture(scope="module")
-def service(module_database: Database, shared_valkey: Valkey) -> Iterator[Service]:
+def service(module_database: Database, module_valkey: Valkey) -> Iterator[Service]:
     """Run one service for the tests of this file; afterwards it must not have spoken of a fault."""
-    environment = {**module_database.environment, **shared_valkey.environment()}
+    environment = {**module_database.environment, **module_valkey.environment()}
     with Service({**environment, "PUBLIC_BASE_URL": "https://s.example"}) as service:
         yield service
         assert "Traceback" not in service.stdout + service.stderr
@@ -123,9 +123,9 @@ def test_row_19_cors_on_errors(service: Service, path: str) -> None:
 
 
 def test_row_21_the_clients_address_is_what_our_proxy_added(
-    module_database: Database, shared_valkey: Valkey
+    module_database: Database, module_valkey: Valkey
 ) -> None:
-    environment = {**module_database.environment, **shared_valkey.environment()}
+    environment = {**module_database.environment, **module_valkey.environment()}
     limits = {"RATE_LIMIT_ENABLED": "true", "RATE_LIMIT_RESOLVE": "1/hour", "TRUSTED_PROXIES": "1"}
     with Service({**environment, **limits}) as service:
 

@@ -11,9 +11,9 @@ from tests.system.wire import ask, create
 
 
 @pytest.fixture(scope="module")
-def service(module_database: Database, shared_valkey: Valkey) -> Iterator[Service]:
+def service(module_database: Database, module_valkey: Valkey) -> Iterator[Service]:
     """Run one service for the tests of this file; afterwards it must not have spoken of a fault."""
-    environment = {**module_database.environment, **shared_valkey.environment()}
+    environment = {**module_database.environment, **module_valkey.environment()}
     with Service({**environment, "PUBLIC_BASE_URL": "https://s.example"}) as service:
         yield service
         assert "Traceback" not in service.stdout + service.stderr

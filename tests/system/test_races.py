@@ -18,9 +18,9 @@ RACERS = 32
 
 
 @pytest.fixture(scope="module")
-def service(module_database: Database, shared_valkey: Valkey) -> Iterator[Service]:
+def service(module_database: Database, module_valkey: Valkey) -> Iterator[Service]:
     """Run two workers for the tests of this file."""
-    environment = {**module_database.environment, **shared_valkey.environment()}
+    environment = {**module_database.environment, **module_valkey.environment()}
     with Service({**environment, "WEB_CONCURRENCY": "2"}) as service:
         yield service
 

@@ -108,6 +108,10 @@ PEERS = {
 }
 
 
+OVER = (DeadlineOver, requests.Timeout)
+"""Between two bytes the library's own limit is the same, and may be first."""
+
+
 # Cut before its TLS began, CPython leaves a socket to the garbage collector (SSLSocket._create).
 @pytest.mark.filterwarnings("ignore:.*SSLSocket:pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("way", PEERS)
@@ -116,7 +120,7 @@ def test_a_deadline_bounds_the_whole_exchange(way: str) -> None:
     with peer(serve, scheme) as (url, _), Exchanges() as session:
         for _ in range(2):
             begun = monotonic()
-            with pytest.raises(DeadlineOver):
+            with pytest.raises(OVER):
                 get(session, url)
             assert monotonic() - begun < SECONDS + MACHINE
         eventually(lambda: exchange_threads() == 0, MACHINE)
@@ -126,7 +130,7 @@ def test_a_deadline_bounds_the_whole_exchange(way: str) -> None:
 def test_what_is_sent_is_bounded_too() -> None:
     with peer(silent) as (url, _), Exchanges() as session:
         begun = monotonic()
-        with pytest.raises(DeadlineOver):
+        with pytest.raises(OVER):
             session.exchange("POST", url, read_whole, seconds=SECONDS, data=b"x" * (64 << 20))
         assert monotonic() - begun < SECONDS + MACHINE
         eventually(lambda: exchange_threads() == 0, MACHINE)

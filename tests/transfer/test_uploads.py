@@ -251,10 +251,10 @@ def test_codes_of_six_stay_as_they_are_and_others_become_small(
 
 
 def test_a_code_that_nobody_had_when_it_was_asked_for_works_soon(
-    client: FlaskClient, bring: Bring, shared_valkey: Valkey
+    client: FlaskClient, bring: Bring, module_valkey: Valkey
 ) -> None:
     asked = client.get("/api/askedB").status_code
-    with shared_valkey.connect() as redis:
+    with module_valkey.connect() as redis:
         unknown = redis.keys("*askedB")
         bring(lines({"code": "askedB", "url": "https://e.com"}), "jsonl")
         left = redis.keys("*askedB")
