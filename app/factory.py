@@ -27,7 +27,6 @@ from app.model.worker_reports import VisitsState, WorkerReport
 from app.passwords import Passwords
 from app.repeating import Repeating
 from app.reporting import Reporter
-from app.routes import bodies
 from app.routes.account import account_blueprint
 from app.routes.accounts import accounts_blueprint
 from app.routes.admission import Admission
@@ -39,6 +38,7 @@ from app.routes.creation import LinkCreation
 from app.routes.direct_way import DirectWay, Visiting
 from app.routes.errors import handle_errors
 from app.routes.exports import exports_blueprint
+from app.routes.flask_app import FlaskApp
 from app.routes.forwarding import ForwardingNotes
 from app.routes.health import health_blueprint
 from app.routes.imports import imports_blueprint
@@ -97,7 +97,7 @@ from app.visits.upkeep import Upkeep
 
 def create_app(settings: Settings) -> Flask:
     """Return the service; connections are opened here, so call it after the fork."""
-    app = Flask(__name__, static_folder=None)
+    app = FlaskApp(__name__, static_folder=None)
     direct = DirectWay(app.wsgi_app)
     app.wsgi_app = direct  # type: ignore[method-assign]
     observe = telemetry.instrument(app)
@@ -214,7 +214,6 @@ def _settle(app: Flask) -> None:
     """Set what all routes have in common."""
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
-    app.config["MAX_CONTENT_LENGTH"] = bodies.LONGEST
     answer_preflights(app)
     handle_errors(app)
 

@@ -11,7 +11,8 @@ import idna
 from app.model.errors import InvalidUrl
 
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
-_LONGEST_NAME = 253
+LONGEST_NAME = 253
+"""Characters."""
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _RADIXES = (
     (re.compile("0x[0-9a-f]*"), 16),
@@ -39,7 +40,7 @@ def ascii_name(host: str) -> str:
     if not name.isascii():
         name = _punycode(host)
     labels = name.removesuffix(".").split(".")
-    if len(name) > _LONGEST_NAME or not all(_LABEL.fullmatch(label) for label in labels):
+    if len(name) > LONGEST_NAME or not all(_LABEL.fullmatch(label) for label in labels):
         raise InvalidUrl("the host is not a valid name")
     if _NUMBER.fullmatch(labels[-1]) and _ipv4(labels) is None:
         raise InvalidUrl("the host ends in a number and is no IPv4 address")

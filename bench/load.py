@@ -114,6 +114,7 @@ class Bench:
         connections: int,
         *,
         pause: float = 0.0,
+        seconds: float | None = None,
     ) -> Measured:
         """Drive a service once; each connection rests for `pause` milliseconds on average."""
         self._runs += 1
@@ -123,7 +124,7 @@ class Bench:
             text += _PAUSE.format(longest=round(2 * pause))
         script.write_text(text)
         used = service.cpu()
-        load = drive(service.url, script, connections=connections, seconds=self._seconds)
+        load = drive(service.url, script, connections=connections, seconds=seconds or self._seconds)
         cpu = (service.cpu() - used) * 1000 / max(load.requests, 1)
         resident = sum(service.resident()) / _MIB
         what = f"{what}, half load" if pause else what

@@ -47,12 +47,27 @@ class Exchanges(requests.Session):
         super().__init__()
         self._turn = threading.Lock()
         self._closing = False
+        self._settings: dict[str, Any] = {}
         self._left_behind: threading.Thread | None = None
         self._running: threading.Thread | None = None
         self._lifelines: list[tuple[weakref.ref[HTTPConnection], socket.socket]] = []
         self._lifelines_lock = threading.Lock()
         for scheme in ("http://", "https://"):
             self.mount(scheme, _Adapter(self._opened))
+
+    def merge_environment_settings(
+        self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any
+    ) -> Any:
+        """Do as requests does, once for each address and what is given with it.
+
+        The environment stays what it is, and walking through it takes a third of an exchange.
+        """
+        given = repr((url, proxies, stream, verify, cert))
+        if given not in self._settings:
+            self._settings[given] = super().merge_environment_settings(
+                url, proxies, stream, verify, cert
+            )
+        return dict(self._settings[given])
 
     def close(self) -> None:
         """Close the connection, or let the exchange that is under way do it at its end."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Sequence
 from time import monotonic
@@ -26,6 +27,8 @@ from telemetry.exchanges import Exchanges, read_whole, retry_after
 from telemetry.farewell import farewell
 from telemetry.peers import Peer
 from telemetry.signals import Signal
+
+log = logging.getLogger(__name__)
 
 TIMEOUT = 2.0
 """Seconds for one export, its retries included."""
@@ -160,10 +163,17 @@ class AccountedSpanProcessor(BatchSpanProcessor):
         self._signal = signal
 
     def on_end(self, span: ReadableSpan) -> None:
-        """Queue a sampled span."""
-        if span.context.trace_flags.sampled:
-            self._signal.produce()
-        super().on_end(span)
+        """Encode and queue a sampled span; one that cannot be encoded is lost, and only that."""
+        if not span.context.trace_flags.sampled:
+            return
+        self._signal.produce()
+        try:
+            encoded = span_encoding.EncodedSpan(span)
+        except Exception:
+            log.exception("A span cannot be encoded: %s", span.name)
+            self._signal.unsendable()
+            return
+        super().on_end(encoded)
 
 
 class AccountedMetricExporter(MetricExporter):

@@ -58,6 +58,11 @@ class Signal:
             if self._due == _NEVER:
                 self._due = self._clock() + self._within
 
+    def unsendable(self) -> None:
+        """Count one item as failed that no export will ever hold; it says nothing of the peer."""
+        with self._lock:
+            self.failed += 1
+
     def exported(self, items: int, rejected: int) -> None:
         """Count an export that was accepted, but for `rejected` of its items."""
         with self._lock:

@@ -51,6 +51,26 @@ _DOUBLE = Struct("<Bd").pack
 _INT64 = 1 << 63
 
 
+class EncodedSpan(ReadableSpan):
+    """A finished span that was encoded as it ended, and what is needed to send it.
+
+    Encoded all at once, a batch would keep the interpreter for ten milliseconds, in which requests
+    of the main loop stand in a queue; and a span is a fifth of the size so.
+    """
+
+    __slots__ = ("context", "data", "instrumentation_scope", "resource")
+    context: SpanContext
+    resource: Resource
+    instrumentation_scope: InstrumentationScope | None
+
+    def __init__(self, span: ReadableSpan) -> None:
+        """Encode; the span does not change any more."""
+        self.context = span.context
+        self.resource = span.resource
+        self.instrumentation_scope = span.instrumentation_scope
+        self.data = _span(span)
+
+
 def encode(spans: Iterable[ReadableSpan]) -> bytes:
     """Return an ExportTraceServiceRequest with the spans, grouped by resource and scope."""
     groups: list[_SpansOfResource] = []
@@ -79,7 +99,7 @@ class _SpansOfResource:
         scope = span.instrumentation_scope or None
         if self._last is None or self._last[0] is not scope:
             self._last = (scope, self._by_scope.setdefault(scope, []))
-        self._last[1].append(_span(span))
+        self._last[1].append(span.data if type(span) is EncodedSpan else _span(span))
 
     def encoded(self) -> bytes:
         parts = [_resource(self.resource)]

@@ -17,6 +17,8 @@ from app.secret_keys import PREFIX, is_key
 from app.storage.rate_limits import RateLimits
 
 KEY_HEADER = "X-API-Key"
+# Where WSGI has them: Werkzeug's headers take four times as long to find one.
+_KEY, _AUTHORIZATION = "HTTP_X_API_KEY", "HTTP_AUTHORIZATION"
 _TWO_CALLERS = f"Authorization and {KEY_HEADER} name different callers: send one of them"
 _NO_KEY = f"an API key is {PREFIX} and 43 letters, digits, hyphens and underscores"
 
@@ -96,7 +98,7 @@ class Admission:
 def _credential(request: Request) -> str | None:
     """Return the token or the key of a request, None without any; raise InvalidToken."""
     token = _bearer(request)
-    given = request.headers.get(KEY_HEADER)
+    given: str | None = request.environ.get(_KEY)
     if given is None:
         return token
     key = given.strip()
@@ -108,7 +110,7 @@ def _credential(request: Request) -> str | None:
 
 
 def _bearer(request: Request) -> str | None:
-    header = request.headers.get("Authorization")
+    header: str | None = request.environ.get(_AUTHORIZATION)
     if header is None or not header.strip():
         return None
     scheme, _, rest = header.strip().partition(" ")

@@ -8,6 +8,7 @@ from functools import partial
 
 import msgspec
 from flask import Blueprint, Request, Response, request
+from flask.globals import request_ctx
 
 from app.model.callers import Caller, Scope
 from app.model.errors import DatabaseUnavailable, InvalidJson, ServiceError
@@ -48,15 +49,16 @@ def creating_blueprint(
 
     @blueprint.post("/", strict_slashes=False)
     def create() -> Response:
-        caller = admission.anybody(request, Scope.LINKS_WRITE)
-        body = bodies.read(request)
+        asked = request_ctx.request  # not the proxy: it would be followed fifteen times
+        caller = admission.anybody(asked, Scope.LINKS_WRITE)
+        body = bodies.read(asked)
 
         def make(number: int | None) -> Answer:
             place = None if number is None else Place(number, 0)
-            made = creation.create(request, body, caller, place)
+            made = creation.create(asked, body, caller, place)
             return 201 if isinstance(made, NewLink) else 200, json_bytes(made), True
 
-        return repeats.answer(request, caller, partial(json_bytes, body), make)
+        return repeats.answer(asked, caller, partial(json_bytes, body), make)
 
     @blueprint.post("/links/bulk")
     def create_many() -> Response:

@@ -15,7 +15,7 @@ class Origins:
 
     def are_foreign_to(self, request: Request) -> bool:
         """Tell whether a page of a site that is not allowed sends this; `null` is such a site."""
-        origin = request.headers.get("Origin")
+        origin: str | None = request.environ.get("HTTP_ORIGIN")
         if not origin or ANY in self._allowed or origin in self._allowed:
             return False
         return origin != f"{request.scheme}://{request.host}"

@@ -9,9 +9,12 @@ from flask import Request, Response
 
 from app.model.callers import Caller
 from app.repeating import Answer, Repeating
+from app.routes.answers import Prepared, PreparedResponse
 from app.storage.rate_limits import client_key
 
 HEADER = "Idempotency-Key"
+_JSON = ("Content-Type", "application/json")
+_KEY = "HTTP_IDEMPOTENCY_KEY"
 
 
 class Repeats:
@@ -32,14 +35,14 @@ class Repeats:
         `content` gives what makes two requests the same; without a key nobody asks for it. Errors
         as `Repeating.answer`.
         """
-        key = request.headers.get(HEADER)
+        key = request.environ.get(_KEY)
         if key is None:
             status, body, _ = make(None)
         else:
             fingerprint = hashlib.sha256(content()).digest()
             named = _name(request, caller)
             status, body = self._repeating.answer(named, key.strip(), fingerprint, make)
-        return Response(body, status, mimetype="application/json")
+        return PreparedResponse(Prepared(status, [_JSON, ("Content-Length", str(len(body)))], body))
 
 
 def _name(request: Request, caller: Caller | None) -> str:

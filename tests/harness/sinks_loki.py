@@ -33,12 +33,17 @@ class Entry:
 
 
 class LokiSink(Sink):
-    """Keeps every line with its stream, timestamp and structured metadata."""
+    """Keeps every line with its stream, timestamp and structured metadata.
+
+    A line that comes again with the timestamp it had is not kept twice, as by Loki itself: who
+    got no answer in time sends all of a push again.
+    """
 
     def __init__(self, port: int = 0, fits: int | None = None) -> None:
         super().__init__(port)
         self.push_url = self.url + PUSH_PATH
         self.entries: list[Entry] = []
+        self._kept: set[tuple[tuple[tuple[str, str], ...], int, str]] = set()
         self.pushes: list[int] = []
         """The number of lines of each accepted push."""
         self.fits = fits
@@ -76,7 +81,11 @@ class LokiSink(Sink):
                     self.errors.append("line too long")
                     return 400, b"", "text/plain"
                 entries.append(Entry(labels, int(timestamp), line, rest[0] if rest else {}))
-        self.entries += entries
+        for entry in entries:
+            same = (entry.labels, entry.timestamp, entry.text)
+            if same not in self._kept:
+                self._kept.add(same)
+                self.entries.append(entry)
         self.pushes.append(len(entries))
         return 204, b"", "text/plain"
 

@@ -24,9 +24,9 @@ from opentelemetry.trace import (
     TraceState,
 )
 
-from telemetry.exporters import AccountedSpanExporter
+from telemetry.exporters import AccountedSpanExporter, AccountedSpanProcessor
 from telemetry.signals import Signal
-from telemetry.span_encoding import encode
+from telemetry.span_encoding import EncodedSpan, encode
 from tests.harness.sinks_otlp import OtlpSink
 
 _INT64 = st.integers(-(1 << 63), (1 << 63) - 1)
@@ -160,8 +160,34 @@ def test_spans_of_the_sdk_keep_everything(limits: SpanLimits) -> None:
     assert len(decoded(encode(made)).resource_spans[0].scope_spans[0].spans) == 2
 
 
+def test_spans_encoded_as_they_end_make_the_same_request() -> None:
+    made = _made(SpanLimits())
+
+    assert encode([EncodedSpan(span) for span in made]) == encode(made)
+
+
+def test_a_span_that_cannot_be_encoded_is_lost_alone_and_said(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    signal = Signal("traces", 7)
+    broken, whole = _span({}, "broken"), _span({}, "whole")
+    broken._start_time = broken._end_time = -1  # before 1970
+    with OtlpSink() as sink:
+        exporter = AccountedSpanExporter(f"{sink.url}/v1/traces", signal)
+        processor = AccountedSpanProcessor(exporter, signal)
+        for span in (broken, whole):
+            processor.on_end(span)
+        processor.shutdown()  # type: ignore[no-untyped-call]
+
+    assert [span.name for span in sink.spans] == ["whole"]
+    assert (signal.produced, signal.accepted, signal.lost()) == (2, 1, 1)
+    assert signal.works
+    assert "A span cannot be encoded: broken" in caplog.text
+
+
 def _span(attributes: dict[str, Any], name: str = "x") -> ReadableSpan:
-    return ReadableSpan(name, SpanContext(1, 2, is_remote=False), attributes=attributes)
+    context = SpanContext(1, 2, is_remote=False, trace_flags=TraceFlags(TraceFlags.SAMPLED))
+    return ReadableSpan(name, context, attributes=attributes)
 
 
 @pytest.mark.parametrize("value", [1 << 63, -(1 << 63) - 1, object(), {"a": object()}])

@@ -36,6 +36,22 @@ def test_what_is_accepted_is_stored_as_given(url: str) -> None:
     assert accept(url).url == url
 
 
+@given(schemes, labels, st.sampled_from(["com", "COM", "co.uk", "c0m", "x" * 63]), rests)
+def test_a_usual_target_is_read_alike_at_once_and_at_length(
+    scheme: str, label: str, end: str, rest: str
+) -> None:
+    url = f"{scheme}://{label}.{end}{rest}"
+    usual = targets._usual_parts(url)
+
+    assert (usual is None) == (end == "c0m")
+    assert usual in {None, targets._split(url)}
+
+
+@given(urls)
+def test_whatever_is_read_at_once_is_read_alike_at_length(url: str) -> None:
+    assert targets._usual_parts(url) in {None, targets._split(url)}
+
+
 @given(urls)
 def test_a_digest_is_a_sha256(url: str) -> None:
     assert len(accept(url).digest) == 32
