@@ -121,7 +121,8 @@ def walk(shape: Shape, *, keyed: bool, placed: bool) -> Statement:
     `placed`: behind the position `%(key)s`, `%(code)s`.
     """
     rows = _segment(shape, keyed=keyed, placed=placed)
-    listed = shape.conditions if keyed else f"{ORDERS[shape.sort].unkeyed} AND {shape.conditions}"
+    # What a row says of itself comes first: whether a link has a count is another look-up.
+    listed = shape.conditions if keyed else f"{shape.conditions} AND {ORDERS[shape.sort].unkeyed}"
     return Statement(
         f"""
         WITH page AS (
