@@ -8,7 +8,6 @@ from importlib.util import find_spec
 from typing import Any
 
 import flask
-from opentelemetry.instrumentation.flask import FlaskInstrumentor
 from opentelemetry.trace import Span
 from opentelemetry.util.http import sanitize_method
 
@@ -41,6 +40,9 @@ def instrument_flask(app: flask.Flask) -> ServerSpans | None:
 
 def instrument_flask_stock(app: flask.Flask) -> None:
     """Use OpenTelemetry's own Flask instrumentation; harmless when done twice."""
+    # Loaded where it is used: it takes as long as Flask itself.
+    from opentelemetry.instrumentation.flask import FlaskInstrumentor  # noqa: PLC0415
+
     FlaskInstrumentor.instrument_app(  # type: ignore[no-untyped-call]
         app,
         request_hook=_started,
