@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 import msgspec
@@ -95,6 +96,19 @@ from app.visits.statistics import Statistician
 from app.visits.upkeep import Upkeep
 
 
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """What many parts of the service use."""
+
+    settings: Settings
+    database: Database
+    redis: Redis | None
+    limits: RateLimits
+    origins: Origins
+    counts: CreationCounts
+    uses: KeyUses
+
+
 def create_app(settings: Settings) -> Flask:
     """Return the service; connections are opened here, so call it after the fork."""
     app = FlaskApp(__name__, static_folder=None)
@@ -102,83 +116,105 @@ def create_app(settings: Settings) -> Flask:
     app.wsgi_app = direct  # type: ignore[method-assign]
     observe = telemetry.instrument(app)
 
-    # One thread of a worker always stays free of slow dependencies and of password hashing.
-    all_but_one = max(1, settings.threads - 1)
-    database = Database(settings.postgres, concurrent=all_but_one)
-    redis = Redis(settings.redis) if settings.redis else None
-    limits = RateLimits(settings.rate_limits, redis, settings.jwt_secret)
-    counts = CreationCounts()
-    origins = Origins(settings.cors_origins)
-    uses = KeyUses()
-    admission, access = _access(settings, database, limits, origins, uses)
-    links, managing, feed, cache = _links(settings, database, redis)
-    background = Background(
-        settings.postgres,
-        {
-            "Changes of links cannot be read": feed.look,
-            "Who makes links cannot be noted": counts.write,
-            "Uses of keys cannot be noted": uses.write,
-            "What has had its time cannot be forgotten": Housekeeping(),
-            "Links of deleted accounts cannot be taken": Sweeper(),
-        },
-    )
-
-    _settle(app)
+    shared = _share(settings)
+    links, managing, feed, cache = _links(shared)
+    background = _background(shared, feed)
     countries = Countries(settings.country_header, settings.geoip_database)
-    visits, upkeep = _visits(settings, database, countries)
+    visits, upkeep = _visits(shared, countries)
     answers = VisitAnswers(
         settings.redirect_status, visits.record, visitor=partial(Visitor, country=countries)
     )
-    visiting = Visiting(links, limits, answers)
-    link_answers = LinkAnswers(settings.public_base_url)
-    creation = LinkCreation(links, managing, link_answers, counts)
-    repeats = Repeats(Repeating(IdempotencyTable(database)))
-    lists = Lists(LinkLists(database), TagTable(database))
-    exporting, importing = _transfers(settings.threads, database, cache)
-    for blueprint in (
-        health_blueprint(
-            postgres=HealthCheck(database).is_healthy,
-            redis=redis.is_healthy if redis else lambda: False,
-            telemetry=telemetry.health,
-            prometheus=telemetry.prometheus_text if settings.local else None,
-        ),
-        creating_blueprint(creation, repeats, admission, origins),
-        lists_blueprint(lists, admission, link_answers, origins),
-        managed_links_blueprint(links, managing, admission, link_answers, origins),
-        statistics_blueprint(Statistician(StatisticsTable(database)), admission),
-        exports_blueprint(exporting, admission),
-        imports_blueprint(importing, links, admission, origins, counts),
-        links_blueprint(links, admission, visiting),
-        *access,
-        openapi_blueprint(
-            limits, redirect_status=settings.redirect_status, base=settings.public_base_url
-        ),
-        console_blueprint(limits, enabled=settings.console),
-        site_blueprint(limits, root=settings.root_redirect_url, console=settings.console),
-        previews_blueprint(links, admission, link_answers),
-        redirects_blueprint(visiting),
-    ):
-        app.register_blueprint(blueprint)
+    visiting = Visiting(links, shared.limits, answers)
 
+    _settle(app)
+    for blueprint in _blueprints(shared, links, managing, cache, visiting):
+        app.register_blueprint(blueprint)
     notes = _wrap(app, settings, direct, visiting, observe)
 
-    _observe(database, redis)
-    reporter = _reporter(settings, database, redis, notes, partial(_waiting, visits, upkeep))
+    _observe(shared)
+    reporter = _reporter(shared, notes, partial(_waiting, visits, upkeep))
     app.extensions["worker_start"] = (reporter.start,)
     app.extensions["worker_exit"] = (
         reporter.stop,
         *((upkeep.stop,) if upkeep else ()),
         visits.stop,
         background.stop,
-        database.close,
-        *((redis.close,) if redis else ()),
+        shared.database.close,
+        *((shared.redis.close,) if shared.redis else ()),
     )
-    database.open()
+    shared.database.open()
     background.start()
     visits.start()
     if upkeep:
         upkeep.start()
     return app
+
+
+def _share(settings: Settings) -> _Shared:
+    redis = Redis(settings.redis) if settings.redis else None
+    return _Shared(
+        settings,
+        Database(settings.postgres, concurrent=_all_but_one(settings)),
+        redis,
+        RateLimits(settings.rate_limits, redis, settings.jwt_secret),
+        Origins(settings.cors_origins),
+        CreationCounts(),
+        KeyUses(),
+    )
+
+
+def _all_but_one(settings: Settings) -> int:
+    """Return how many threads slow dependencies or password hashing may take: one stays free."""
+    return max(1, settings.threads - 1)
+
+
+def _background(shared: _Shared, feed: ChangeFeed) -> Background:
+    return Background(
+        shared.settings.postgres,
+        {
+            "Changes of links cannot be read": feed.look,
+            "Who makes links cannot be noted": shared.counts.write,
+            "Uses of keys cannot be noted": shared.uses.write,
+            "What has had its time cannot be forgotten": Housekeeping(),
+            "Links of deleted accounts cannot be taken": Sweeper(),
+        },
+    )
+
+
+def _blueprints(
+    shared: _Shared, links: Links, managing: Managing, cache: LinkCache, visiting: Visiting
+) -> tuple[Blueprint, ...]:
+    """Return all routes, the general ones last."""
+    settings, database, origins = shared.settings, shared.database, shared.origins
+    admission, access = _access(shared)
+    answers = LinkAnswers(settings.public_base_url)
+    creation = LinkCreation(links, managing, answers, shared.counts)
+    repeats = Repeats(Repeating(IdempotencyTable(database)))
+    lists = Lists(LinkLists(database), TagTable(database))
+    exporting, importing = _transfers(settings.threads, database, cache)
+    return (
+        health_blueprint(
+            postgres=HealthCheck(database).is_healthy,
+            redis=shared.redis.is_healthy if shared.redis else lambda: False,
+            telemetry=telemetry.health,
+            prometheus=telemetry.prometheus_text if settings.local else None,
+        ),
+        creating_blueprint(creation, repeats, admission, origins),
+        lists_blueprint(lists, admission, answers, origins),
+        managed_links_blueprint(links, managing, admission, answers, origins),
+        statistics_blueprint(Statistician(StatisticsTable(database)), admission),
+        exports_blueprint(exporting, admission),
+        imports_blueprint(importing, links, admission, origins, shared.counts),
+        links_blueprint(links, admission, visiting),
+        *access,
+        openapi_blueprint(
+            shared.limits, redirect_status=settings.redirect_status, base=settings.public_base_url
+        ),
+        console_blueprint(shared.limits, enabled=settings.console),
+        site_blueprint(shared.limits, root=settings.root_redirect_url, console=settings.console),
+        previews_blueprint(links, admission, answers),
+        redirects_blueprint(visiting),
+    )
 
 
 def _wrap(
@@ -218,30 +254,27 @@ def _settle(app: Flask) -> None:
     handle_errors(app)
 
 
-def _access(
-    settings: Settings, database: Database, limits: RateLimits, origins: Origins, uses: KeyUses
-) -> tuple[Admission, tuple[Blueprint, ...]]:
+def _access(shared: _Shared) -> tuple[Admission, tuple[Blueprint, ...]]:
     """Return who is let in, and the routes of accounts and keys."""
-    all_but_one = max(1, settings.threads - 1)
-    passwords = Passwords(max(1, settings.threads // 2), admitted=all_but_one)
+    settings, database, limits = shared.settings, shared.database, shared.limits
+    passwords = Passwords(max(1, settings.threads // 2), admitted=_all_but_one(settings))
     tokens = Tokens(settings.jwt_secret, settings.jwt_secret_previous)
     users = UserTable(database)
-    known = Access(tokens, AccessTable(database), uses)
+    known = Access(tokens, AccessTable(database), shared.uses)
     admission = Admission(known, limits)
     accounts = Accounts(users, passwords, tokens)
     keys = Keys(ApiKeyTable(database), known)
     ending = Ending(users, AccountEnds(database), passwords, tokens, known)
     return admission, (
-        accounts_blueprint(accounts, limits, origins),
-        account_blueprint(ending, keys, admission, limits, origins),
-        keys_blueprint(keys, admission, origins),
+        accounts_blueprint(accounts, limits, shared.origins),
+        account_blueprint(ending, keys, admission, limits, shared.origins),
+        keys_blueprint(keys, admission, shared.origins),
     )
 
 
-def _links(
-    settings: Settings, database: Database, redis: Redis | None
-) -> tuple[Links, Managing, ChangeFeed, LinkCache]:
+def _links(shared: _Shared) -> tuple[Links, Managing, ChangeFeed, LinkCache]:
     """Return the use cases of links, and what keeps their cache current."""
+    settings, database, redis = shared.settings, shared.database, shared.redis
     blocklist = Blocklist()
     feed = ChangeFeed(blocklist, RedisFeed(redis, MOST_REMEMBERED) if redis else None)
     cache = LinkCache(redis, feed)
@@ -269,27 +302,21 @@ def _waiting(visits: Visits, upkeep: Upkeep | None) -> VisitsState:
 
 
 def _reporter(
-    settings: Settings,
-    database: Database,
-    redis: Redis | None,
-    notes: ForwardingNotes,
-    waiting: Callable[[], VisitsState],
+    shared: _Shared, notes: ForwardingNotes, waiting: Callable[[], VisitsState]
 ) -> Reporter:
+    settings = shared.settings
+
     def collect(slot: int) -> tuple[WorkerReport, int]:
-        report, unwritten = _report(settings, slot, database, redis, notes)
+        report, unwritten = _report(shared, slot, notes)
         return msgspec.structs.replace(report, visits=waiting()), unwritten
 
     return Reporter(
-        collect,
-        lambda: fingerprints(settings),
-        ReportFolder(settings.port),
-        redis,
+        collect, lambda: fingerprints(settings), ReportFolder(settings.port), shared.redis
     )
 
 
-def _report(
-    settings: Settings, slot: int, database: Database, redis: Redis | None, notes: ForwardingNotes
-) -> tuple[WorkerReport, int]:
+def _report(shared: _Shared, slot: int, notes: ForwardingNotes) -> tuple[WorkerReport, int]:
+    settings, database, redis = shared.settings, shared.database, shared.redis
     described = telemetry.describe()
     report = WorkerReport(
         task=described.instance,
@@ -315,7 +342,8 @@ def _report(
     return report, described.unwritten
 
 
-def _observe(database: Database, redis: Redis | None) -> None:
+def _observe(shared: _Shared) -> None:
+    database, redis = shared.database, shared.redis
     metrics.observe_pool(database.statistics)
     metrics.observe_database_waiting(database.waiting)
     metrics.observe_breaker("postgresql", lambda: database.breaker.is_open)
@@ -323,10 +351,9 @@ def _observe(database: Database, redis: Redis | None) -> None:
         metrics.observe_breaker("redis", lambda: redis.breaker.is_open)
 
 
-def _visits(
-    settings: Settings, database: Database, countries: Countries
-) -> tuple[Visits, Upkeep | None]:
+def _visits(shared: _Shared, countries: Countries) -> tuple[Visits, Upkeep | None]:
     """Return what counts visits, and what looks after their tables, if that is ours to do."""
+    settings, database = shared.settings, shared.database
     own = (settings.public_base_url, *settings.cors_origins)
     counting = VisitSettings(
         settings.visits.track_visitors,
