@@ -33,6 +33,7 @@ CLOCK_FAILS = 5.0
 _OWNERS = "SELECT schemaname, tablename, tableowner, current_user FROM pg_tables ORDER BY 1, 2"
 # Fragments of causes.database_cause, the likely cause, and the statement that shows more; without
 # one the command that shows whether the server runs. Never new tasks: they would ask for more.
+_SILENT = "the server is frozen or overloaded: it accepts connections and does not answer"
 _CAUSES: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (
         ("no connection left", "lacks resources"),
@@ -42,6 +43,7 @@ _CAUSES: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (("starting",), "a restart, a failover or a shutdown is going on", ""),
     (("privilege",), "the role was changed, or the schema has another owner", _OWNERS),
     (("too long",), "the server is overloaded", LONGEST),
+    (("no answer in time",), _SILENT, ""),
     (("nothing listens",), "the socket's folder is wrong, or the server is stopped", ""),
 )
 
@@ -57,8 +59,7 @@ def check_postgresql(
     settings, peer = situation.settings.postgres, postgresql(situation)
     try:
         address = None if peer.host.startswith("/") else reach(peer, progress)
-        cause = "the server is frozen or overloaded: it accepts connections and does not answer"
-        progress.at(f"logging in at {peer.shown}", cause, peer.start)
+        progress.at(f"logging in at {peer.shown}", _SILENT, peer.start)
         begun = time.monotonic()
         with inspect(settings, address) as server:
             took = time.monotonic() - begun

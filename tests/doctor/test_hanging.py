@@ -63,7 +63,9 @@ def test_everything_hangs(
     _assert_in_time(outcome)
     assert outcome.status == 1
     found = {name: row["found"] for name, row in outcome.rows.items() if row["status"] == "fail"}
-    assert "while logging in at 127.0.0.1:" in found["postgresql"]
+    # The driver's own limit is as long as a check's: on a busy machine it may be over first.
+    said = ("while logging in at 127.0.0.1:", ": no answer in time")
+    assert any(text in found["postgresql"] for text in said)
     assert "does not answer" in found["redis"]
     for row in ("collector traces", "collector metrics", "loki push"):
         assert "takes the request and does not answer" in found[row]

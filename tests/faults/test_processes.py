@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import shutil
@@ -109,6 +110,8 @@ def test_out_of_file_descriptors_it_answers_and_recovers(
 ) -> None:
     service = start_service(stores)
     workers = service.workers
+    # One that is still starting would not find the files for that.
+    eventually(lambda: all(map(_serves, workers)))
     with Load(service.url, CLIENTS) as load:
         load.await_good(100)
         for pid in workers:
@@ -132,6 +135,15 @@ def test_out_of_file_descriptors_it_answers_and_recovers(
     assert load.bad(again + 5) == []
     assert len(load.bad(short_of)) < len(load.since(short_of)) / 10
     assert service.workers == workers
+
+
+def _serves(worker: int) -> bool:
+    """Tell whether a worker has begun its main loop."""
+    for file in Path(f"/proc/{worker}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            if str(file.readlink()) == "anon_inode:[eventpoll]":
+                return True
+    return False
 
 
 @pytest.fixture
