@@ -166,13 +166,13 @@ class AccountedSpanProcessor(BatchSpanProcessor):
         """Encode and queue a sampled span; one that cannot be encoded is lost, and only that."""
         if not span.context.trace_flags.sampled:
             return
-        self._signal.produce()
         try:
             encoded = span_encoding.EncodedSpan(span)
         except Exception:
             log.exception("A span cannot be encoded: %s", span.name)
             self._signal.unsendable()
             return
+        self._signal.produce()
         super().on_end(encoded)
 
 

@@ -59,8 +59,9 @@ class Signal:
                 self._due = self._clock() + self._within
 
     def unsendable(self) -> None:
-        """Count one item as failed that no export will ever hold; it says nothing of the peer."""
+        """Count one item as failed that no export will hold: none is waited for, or the worse."""
         with self._lock:
+            self.produced += 1
             self.failed += 1
 
     def exported(self, items: int, rejected: int) -> None:

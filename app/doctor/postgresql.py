@@ -31,9 +31,9 @@ CLOCK_FAILS = 5.0
 """Seconds; a JWT is refused before its nbf, Loki refuses lines ahead of its time."""
 
 _OWNERS = "SELECT schemaname, tablename, tableowner, current_user FROM pg_tables ORDER BY 1, 2"
+_SILENT = "the server is frozen or overloaded: it accepts connections and does not answer"
 # Fragments of causes.database_cause, the likely cause, and the statement that shows more; without
 # one the command that shows whether the server runs. Never new tasks: they would ask for more.
-_SILENT = "the server is frozen or overloaded: it accepts connections and does not answer"
 _CAUSES: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (
         ("no connection left", "lacks resources"),

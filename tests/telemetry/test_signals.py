@@ -95,3 +95,14 @@ def test_at_the_end_all_that_did_not_arrive_is_lost() -> None:
     signal.export_failed(3)
     signal.give_up()
     assert (signal.accepted, signal.lost()) == (4, 11)
+
+
+def test_what_can_never_be_sent_is_lost_and_makes_no_export_overdue() -> None:
+    now = 0.0
+    signal = Signal("traces", 7, clock=lambda: now)
+    signal.probed(accepted=True)
+    signal.unsendable()
+    now = 1e6
+
+    assert (signal.produced, signal.lost()) == (1, 1)
+    assert signal.works
