@@ -23,7 +23,7 @@ FEW = 10_000
 MANY = 10_000_000
 OWNERS_PER = 50
 """Links of a user."""
-_ROUNDS = 12
+_ROUNDS = 40
 _ASKED = 250
 _BUDGET = 1.2
 _MIB = 1 << 20

@@ -15,7 +15,7 @@ from local.ports import LOOPBACK, free_port
 from local.valkey import Valkey
 
 SECONDS = 1.0
-ROUNDS = 25
+ROUNDS = 45
 """Short and many: on a shared machine the speed of a core changes from one second to the next."""
 _DATABASE = "outages"
 
