@@ -52,6 +52,10 @@ def pictures() -> tuple[Operation, ...]:
 
 def managed_links() -> tuple[Operation, ...]:
     """Return the operations on links of the caller."""
+    return (*_on_many(), *_on_tags(), *_on_one(), *_on_its_state())
+
+
+def _on_many() -> tuple[Operation, ...]:
     return (
         Operation(
             "get", "/api/links", "pageLinks", "Links", "List one's own links by the page",
@@ -80,6 +84,11 @@ def managed_links() -> tuple[Operation, ...]:
             body=schemas.BulkBody,
             limit="RATE_LIMIT", bearer="required", scope=_WRITE, parameters=("Idempotency-Key",),
         ),
+    )  # fmt: skip
+
+
+def _on_tags() -> tuple[Operation, ...]:
+    return (
         Operation(
             "get", "/api/tags", "listTags", "Links", "List one's own tags",
             "With the number of links, those deleted left out.",
@@ -98,6 +107,11 @@ def managed_links() -> tuple[Operation, ...]:
             body=schemas.TagPatch, patch=True,
             limit="RATE_LIMIT", bearer="required", scope=_WRITE, parameters=("named-tag",),
         ),
+    )  # fmt: skip
+
+
+def _on_one() -> tuple[Operation, ...]:
+    return (
         Operation(
             "get", _AT, "getLink", "Links", "Show a link",
             "Of the caller's own, also one that is disabled, expired or deleted. The `ETag` stands"
@@ -126,6 +140,11 @@ def managed_links() -> tuple[Operation, ...]:
             (*_OWN, errors.PreconditionFailed, errors.EditConflict),
             limit="RATE_LIMIT", bearer="required", scope=_WRITE, parameters=("code", "If-Match"),
         ),
+    )  # fmt: skip
+
+
+def _on_its_state() -> tuple[Operation, ...]:
+    return (
         Operation(
             "post", _AT + "/enable", "enableLink", "Links", "Enable a link",
             "Undoes a disabling or a deletion, but not one by the people who run the service."

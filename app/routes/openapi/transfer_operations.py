@@ -71,7 +71,7 @@ TRANSFER_PARAMETERS: dict[str, dict[str, Any]] = {
 
 def transfers() -> tuple[Operation, ...]:
     """Return the operations on exports and imports of the caller."""
-    return (_export(), *_imports())
+    return (_export(), *_imports(), *_one_import())
 
 
 def _export() -> Operation:
@@ -118,6 +118,11 @@ def _imports() -> tuple[Operation, ...]:
             (Answer(200, "The imports", schemas.ImportList),), _OWN,
             limit="RATE_LIMIT", bearer="required", scope=_WRITE,
         ),
+    )  # fmt: skip
+
+
+def _one_import() -> tuple[Operation, ...]:
+    return (
         Operation(
             "get", _AT, "getImport", "Transfers", "Tell how far an import has come",
             "Whoever lost the answer to a part asks here where to go on.",
