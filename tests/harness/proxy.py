@@ -38,7 +38,7 @@ class Proxy:
         self._mode = _Mode.PASS
         self._delay_s = 0.0
         self._answer_limit: int | None = None
-        self._server: asyncio.Server | None = None
+        self._listening: socket.socket | None = None
         self._connections: dict[asyncio.Task[None], list[asyncio.StreamWriter]] = {}
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="proxy", daemon=True)
@@ -98,18 +98,29 @@ class Proxy:
         asyncio.run_coroutine_threadsafe(command, self._loop).result(_COMMAND_S)
 
     async def _listen(self) -> None:
-        if self._server is None:
-            self._server = await asyncio.start_server(
-                self._serve, LOOPBACK, self.port, backlog=_MAX_CONNECTIONS
-            )
+        if self._listening is None:
+            self._listening = socket.create_server((LOOPBACK, self.port), backlog=_MAX_CONNECTIONS)
+            self._listening.setblocking(False)
+            self._loop.add_reader(self._listening, self._accept, self._listening)
+
+    def _accept(self, listening: socket.socket) -> None:
+        # Not asyncio's own server: closed while it accepts, it forgets the connection.
+        with contextlib.suppress(OSError):  # until nobody waits any more
+            while True:
+                wire, _ = listening.accept()
+                wire.setblocking(False)
+                self.accepted += 1
+                self._connections[self._loop.create_task(self._serve(wire))] = []
 
     async def _close(self) -> None:
-        if self._server is not None:
-            self._server.close()
-            self._server = None
+        if self._listening is not None:
+            self._loop.remove_reader(self._listening)
+            self._listening.close()
+            self._listening = None
         await self._cut()
 
     async def _cut(self) -> None:
+        await asyncio.sleep(0)  # what was accepted just now begins
         tasks = list(self._connections)
         for task in tasks:
             task.cancel()
@@ -124,14 +135,15 @@ class Proxy:
         self._mode, self._delay_s, self._answer_limit = _Mode.PASS, 0.0, None
         await self._listen()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.accepted += 1
+    async def _serve(self, wire: socket.socket) -> None:
         task = asyncio.current_task()
-        if task is None or len(self._connections) >= _MAX_CONNECTIONS:
-            _reset(writer)
-            return
-        writers = self._connections[task] = [writer]
+        assert task is not None
+        writers = self._connections[task]
         try:
+            reader, writer = await asyncio.open_connection(sock=wire)
+            writers.append(writer)
+            if len(self._connections) > _MAX_CONNECTIONS:
+                raise ConnectionResetError
             far_reader, far_writer = await asyncio.open_connection(LOOPBACK, self._target)
             writers.append(far_writer)
             opening = await self._opening(reader, writer)
