@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NoReturn
+from uuid import UUID
 
 import msgspec
 
@@ -33,6 +34,8 @@ from app.targets import Target, absolute
 
 Accept = Callable[[str], Target]
 """Takes a URL as a target, or raises InvalidUrl or TargetBlocked."""
+Change = Callable[[str, UUID, Revisions, str | None], ManagedLink | None]
+"""Changes a link of an owner that is at one of the revisions and has the tag."""
 
 _ATTEMPTS = 10
 _EDITS = 5
@@ -120,18 +123,25 @@ class Managing:
 
     def disable(self, code: str, caller: Caller, revisions: Revisions = None) -> ManagedLink:
         """Let a link send nobody anywhere; errors as `change`."""
-        changed = self._table.disable(code, caller.user, revisions, caller.tag)
-        return self._announced(changed or self._refuse(code, caller, revisions))
+        return self._set(self._table.disable, code, caller, revisions)
 
     def enable(self, code: str, caller: Caller, revisions: Revisions = None) -> ManagedLink:
         """Undo a disabling or a deletion; also raises LinkLocked."""
-        changed = self._table.enable(code, caller.user, revisions, caller.tag)
-        return self._announced(changed or self._refuse(code, caller, revisions))
+        return self._set(self._table.enable, code, caller, revisions)
 
     def delete(self, code: str, caller: Caller, revisions: Revisions = None) -> None:
         """Delete a link; its code is never given out again."""
-        changed = self._table.delete(code, caller.user, revisions, caller.tag)
-        self._announced(changed or self._refuse(code, caller, revisions))
+        self._set(self._table.delete, code, caller, revisions)
+
+    def _set(self, change: Change, code: str, caller: Caller, revisions: Revisions) -> ManagedLink:
+        changed = change(code, caller.user, revisions, caller.tag)
+        if changed is None:
+            link = self._own(code, caller)
+            if link.code != code:  # an alias in another case
+                changed = change(link.code, caller.user, revisions, caller.tag)
+            if changed is None:
+                _refuse(link, revisions)
+        return self._announced(changed)
 
     def _check_anonymous(self, given: GivenFields, alias: str | None) -> None:
         fields = msgspec.structs.asdict(given)
@@ -176,20 +186,20 @@ class Managing:
             raise UrlNotFound
         return link
 
-    def _refuse(self, code: str, caller: Caller, revisions: Revisions) -> ManagedLink:
-        """Raise what kept a statement from changing a link."""
-        link = self._own(code, caller)
-        if revisions is not None and link.terms.revision not in revisions:
-            raise PreconditionFailed
-        if link.locked:
-            raise LinkLocked
-        if link.terms.deleted:
-            raise LinkGone("the link was deleted; enable it to have it back")
-        raise EditConflict
-
     def _announced(self, link: ManagedLink) -> ManagedLink:
         self._cache.changed(link.code, known_of(link.terms))
         return link
+
+
+def _refuse(link: ManagedLink, revisions: Revisions) -> NoReturn:
+    """Raise what kept a statement from changing a link."""
+    if revisions is not None and link.terms.revision not in revisions:
+        raise PreconditionFailed
+    if link.locked:
+        raise LinkLocked
+    if link.terms.deleted:
+        raise LinkGone("the link was deleted; enable it to have it back")
+    raise EditConflict
 
 
 def _with_tag(fields: Fields, caller: Caller | None) -> Fields:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from app.model.errors import LinkGone, LinkNotStarted
+from app.model.errors import InvalidUrl, LinkGone, LinkNotStarted
 from app.model.managed_links import Condition, Device, State, Terms
+from app.targets import is_sendable
 
 QR_PARAMETER = "qr"
 """What the picture of a QR code adds to the query; never forwarded."""
@@ -79,7 +80,7 @@ def state_of(terms: Terms, moment: datetime) -> State:
 def destination(
     terms: Terms, visitor: Visitor, moment: datetime, blocked: Callable[[str], bool]
 ) -> Destination:
-    """Return where a visitor is sent; raise LinkGone or LinkNotStarted.
+    """Return where a visitor is sent; raise LinkGone, LinkNotStarted or InvalidUrl.
 
     `blocked` tells whether nobody may be sent to a URL.
     """
@@ -89,6 +90,8 @@ def destination(
         raise LinkGone(BLOCKED)
     if terms.forward_query:
         target = with_query(target, visitor.query)
+        if not is_sendable(target):  # before a visit is used up: it would take nobody anywhere
+            raise InvalidUrl("with the query of the visit the URL is too long to be sent")
     expires_in = None
     if terms.expires_at is not None:
         expires_in = int((terms.expires_at - moment).total_seconds())

@@ -66,7 +66,7 @@ class Request:
 def _trace_header(given: str) -> str | None:
     if len(given) > _LONGEST_TRACE_HEADER or not _TRACE_HEADER.fullmatch(given):
         return None
-    return redact(given.strip()) if "/" in given else given.strip()
+    return redact(given.strip())
 
 
 SERVED_KEY = "telemetry.server_span"

@@ -101,7 +101,8 @@ class BodyReader(Generic[T]):
 def content(request: flask.Request) -> bytes:
     """Return a body as it came; raise an HTTPException for one that is too long or broken."""
     longest = request.max_content_length or LONGEST
-    if (request.content_length or 0) > longest:
+    announced = request.content_length or 0
+    if announced > longest:
         raise RequestEntityTooLarge
     try:
         # The server ends it (`wsgi.input_terminated`), whatever length was announced.
@@ -110,4 +111,7 @@ def content(request: flask.Request) -> bytes:
         raise BadRequest from None
     if len(body) > longest:
         raise RequestEntityTooLarge
+    if len(body) < announced:
+        # Cut off, and incomplete (RFC 9112, section 6.3), whatever the part that came says.
+        raise BadRequest
     return body

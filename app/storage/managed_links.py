@@ -86,6 +86,17 @@ _SELECT = Statement(f"""
     WHERE urls.id = %(code)s AND {_OF_CALLER} AND {WITHIN}
 """)  # noqa: S608  # parts of ours
 _AS_SEEN = "coalesce(urls.revision, 0) = %(revision)s::bigint"
+# A limit is one of all visits of a link's life. While a link has none, they are those of its counts
+# and, in used_visits, those that the counts do not hold: counts can be deleted.
+_USED = """
+    CASE
+        WHEN urls.max_visits IS NULL AND %(max_visits)s::bigint IS NOT NULL
+            THEN coalesce(urls.used_visits, 0) + coalesce((SELECT visits FROM counted), 0)
+        WHEN urls.max_visits IS NOT NULL AND %(max_visits)s::bigint IS NULL
+            THEN greatest(urls.used_visits - coalesce((SELECT visits FROM counted), 0), 0)
+        ELSE urls.used_visits
+    END
+"""
 # Title and tags alone leave a link to be found again by its target; nothing else does, for good.
 _UPDATE = Statement(f"""
     WITH {_OWNER}, {_TAGGED}, counted AS (
@@ -97,10 +108,8 @@ _UPDATE = Statement(f"""
         digest_due = digest_due AND %(findable)s,
         tag_ids = {_TAG_IDS},
         ({_COLUMNS}) = ROW ({_VALUES}),
-        used_visits = CASE WHEN %(max_visits)s::bigint IS NULL THEN used_visits
-            ELSE coalesce(used_visits, (SELECT visits FROM counted), 0) END,
-        exhausted_at = CASE WHEN %(max_visits)s::bigint
-            <= coalesce(used_visits, (SELECT visits FROM counted), 0)
+        used_visits = {_USED},
+        exhausted_at = CASE WHEN %(max_visits)s::bigint <= coalesce({_USED}, 0)
             THEN coalesce(exhausted_at, now()) END
     FROM owner
     WHERE urls.id = %(code)s AND urls.user_id = owner.id AND urls.deleted_at IS NULL

@@ -8,6 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from tests.harness.servers import Database
 from tests.links.conftest import Create, Follow
 
 Bearer = dict[str, str]
@@ -273,6 +274,85 @@ def test_a_limit_that_is_lowered_below_what_was_used_is_reached(
     ]
 
     assert states == ["exhausted", "active", "active", "exhausted"]
+
+
+def test_an_alias_in_another_case_is_found_by_every_operation(
+    client: FlaskClient, bearer: Bearer, create: Create
+) -> None:
+    create(alias="in-any-case")
+    path = "/api/links/IN-Any-Case"
+
+    answers = [
+        client.post(f"{path}/disable", headers=bearer),
+        client.post(f"{path}/enable", headers=bearer),
+        client.patch(path, json={"title": "found"}, headers=bearer),
+        client.delete(path, headers=bearer),
+    ]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 204]
+    assert client.get("/api/links/in-any-case", headers=bearer).get_json()["state"] == "deleted"
+
+
+def test_in_another_case_the_link_that_is_spelt_so_is_meant(
+    client: FlaskClient, bearer: Bearer, create: Create
+) -> None:
+    generated = create()
+    while generated["code"] == generated["code"].lower():
+        generated = create()
+    alias = create(alias=generated["code"].lower())
+    path = f"/api/links/{generated['code']}"
+
+    refused = client.post(f"{path}/disable", headers={**bearer, "If-Match": '"none"'})
+    client.post(f"{path}/disable", headers=bearer)
+
+    assert refused.status_code == 412
+    shown = [
+        client.get(f"/api/links/{link['code']}", headers=bearer) for link in (generated, alias)
+    ]
+    assert [answer.get_json()["state"] for answer in shown] == ["disabled", "active"]
+
+
+def test_a_query_too_long_to_be_forwarded_uses_up_no_visit(
+    client: FlaskClient, create: Create, follow: Follow
+) -> None:
+    url = "https://example.com/" + "\u00e9" * 2000
+    code = create(url=url, forward_query=True, max_visits=1)["code"]
+
+    refused = follow(f"{code}?{'b' * 3500}"), client.get(f"/api/{code}?{'b' * 3500}")
+
+    assert [answer.status_code for answer in refused] == [400, 400]
+    assert [follow(code).status_code for _ in range(2)] == [302, 410]
+
+
+def count(database: Database, code: str, visits: int) -> None:
+    """Count visits, as a worker writes them down."""
+    with database.connect() as connection:
+        connection.execute(
+            "INSERT INTO link_counts AS kept (code, user_id, visits)"
+            " SELECT id, user_id, %s FROM urls WHERE id = %s"
+            " ON CONFLICT (code) DO UPDATE SET visits = kept.visits + excluded.visits",
+            (visits, code),
+        )
+
+
+def test_a_limit_is_one_of_all_visits_of_a_links_life(
+    client: FlaskClient,
+    bearer: Bearer,
+    create: Create,
+    follow: Follow,
+    module_database: Database,
+) -> None:
+    link = create(max_visits=5)
+    follow(link["code"])
+    count(module_database, link["code"], 1)
+    changed(client, bearer, link, {"max_visits": None})
+    count(module_database, link["code"], 10)
+
+    reached = changed(client, bearer, link, {"max_visits": 11})
+    more = changed(client, bearer, link, {"max_visits": 12})
+
+    assert (reached["state"], more["state"]) == ("exhausted", "active")
+    assert [follow(link["code"]).status_code for _ in range(2)] == [302, 410]
 
 
 STATES: dict[str, dict[str, Any]] = {

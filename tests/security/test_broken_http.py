@@ -97,6 +97,19 @@ def test_broken_chunks_end_the_connection(attacked: Service, path: bytes, shape:
     assert_sound(answers[0].status, answers[0].headers, answers[0].body, page=False)
 
 
+@pytest.mark.parametrize("path", [b"/api/", b"/api/signup", b"/api/login"])
+def test_a_body_that_was_cut_off_is_not_carried_out(attacked: Service, path: bytes) -> None:
+    """RFC 9112, section 6.3: incomplete, though the part that came is JSON."""
+    body = json.dumps({"url": "https://e.com/cut", "username": "cut", "email": "cut@e.com",
+                       "password": "a long enough one"}).encode()  # fmt: skip
+    request = b"POST %b HTTP/1.1\r\nHost: s.test\r\nContent-Length: %d\r\n\r\n%b"
+
+    (answer,) = exchange(attacked, request % (path, len(body) + 1, body))
+
+    assert (answer.status, json.loads(answer.body)["code"]) == (400, "BAD_REQUEST")
+    assert_sound(answer.status, answer.headers, answer.body, page=False)
+
+
 REFUSED = {
     "a method with a space": b"GE T / HTTP/1.1\r\nHost: x\r\n\r\n",
     "a target with a space": b"GET /a b HTTP/1.1\r\nHost: x\r\n\r\n",

@@ -242,6 +242,15 @@ def test_anything_else_is_no_trace_header(header: str) -> None:
     assert Request({"HTTP_X_AMZN_TRACE_ID": header}).amzn_trace_id is None
 
 
+def test_a_trace_header_may_not_carry_a_secret_into_the_log() -> None:
+    token = "eyJhbGciOiJIUzI1NiJ9.eyJ1c2VyX2lkIjoxfQ.c2lnbmF0dXJl"
+    for header in (f"{ROOT};tok={token}", f"Root=1;key=fon_{'k' * 43}", "Root=1;password=hunter2"):
+        kept = Request({"HTTP_X_AMZN_TRACE_ID": header}).amzn_trace_id
+        assert kept is not None
+        assert kept.startswith("Root=1")
+        assert not any(secret in kept for secret in (token, "k" * 43, "hunter2"))
+
+
 def test_a_path_is_the_text_of_its_bytes() -> None:
     raw = "/\N{SNOWMAN}".encode().decode("latin-1")
     assert Request({"PATH_INFO": raw}).path == "/\N{SNOWMAN}"

@@ -40,7 +40,7 @@ taken too, but for pages of other sites (403 `FOREIGN_ORIGIN`). Names of fields 
 
 Programs call with an API key instead of a token, as `Authorization: Bearer fon_…` or as \
 `X-API-Key`. A key may do what its scopes say (403 `FORBIDDEN` otherwise); one that is limited to \
-a tag sees and makes only links with that tag.
+a tag sees and makes only links with that tag, a new one each time, also for the same URL.
 
 Requests are limited in fixed windows, by API key where there is one and else by client address: \
 `RATE_LIMIT` for what writes or lists, `RATE_LIMIT_AUTH` for passwords, `RATE_LIMIT_RESOLVE` for \
