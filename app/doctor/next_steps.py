@@ -25,6 +25,11 @@ LONGEST = (
     " FROM pg_stat_activity WHERE state <> 'idle' ORDER BY 5 DESC LIMIT 20"
 )
 
+SETTINGS_OF_LIMITS = (
+    "SELECT name, setting, unit, source FROM pg_settings WHERE name = 'temp_file_limit'"
+    " OR name LIKE 'max%' ORDER BY 1"
+)
+
 
 def in_the_image(situation: Situation, *words: str) -> str:
     """Return how to run a command of the image, `migrate` or `sql`, with the service's settings."""
@@ -82,6 +87,25 @@ def look_at_service(situation: Situation, what: str) -> str:
     return (
         f"aws ecs describe-services --cluster {situation.cluster} --services {SERVICE} "
         f"--query 'services[0].{what}'"
+    )
+
+
+def storage(situation: Situation) -> str:
+    """Return how to see how large the servers' storage is, and how far it grows by itself."""
+    if situation.local:
+        return "Free space on the disk of PostgreSQL's data, then run doctor again"
+    shown = "DBInstances[].[DBInstanceIdentifier,AllocatedStorage,MaxAllocatedStorage]"
+    return f"aws rds describe-db-instances --query '{shown}' --output text"
+
+
+def server_events(situation: Situation) -> str:
+    """Return how to read what happened to the database's machine within a day."""
+    if situation.local:
+        return "Read PostgreSQL's own log, and the kernel's (dmesg)"
+    shown = "Events[].[Date,SourceIdentifier,Message]"
+    return (
+        "aws rds describe-events --source-type db-instance --duration 1440 "
+        f"--query '{shown}' --output text"
     )
 
 

@@ -10,10 +10,11 @@ import psycopg
 from app.doctor.agreement import mend_password
 from app.doctor.findings import Advice, Finding, Progress, fail, ok, skip, warn
 from app.doctor.network import Peer, Unreachable, reach
-from app.doctor.next_steps import LONGEST, WHO, again, in_the_image, sql
+from app.doctor.next_steps import LONGEST, again, in_the_image, sql
 from app.doctor.peers import postgresql
 from app.doctor.reports import Gathering
 from app.doctor.room import judge_connections
+from app.doctor.server_troubles import trouble
 from app.doctor.session import check_session
 from app.doctor.situation import Situation
 from app.storage.causes import database_cause
@@ -35,11 +36,6 @@ _SILENT = "the server is frozen or overloaded: it accepts connections and does n
 # Fragments of causes.database_cause, the likely cause, and the statement that shows more; without
 # one the command that shows whether the server runs. Never new tasks: they would ask for more.
 _CAUSES: tuple[tuple[tuple[str, ...], str, str], ...] = (
-    (
-        ("no connection left", "lacks resources"),
-        "tasks x workers x POSTGRES_POOL_MAX is over max_connections, or somebody leaks",
-        WHO,
-    ),
     (("starting",), "a restart, a failover or a shutdown is going on", ""),
     (("privilege",), "the role was changed, or the schema has another owner", _OWNERS),
     (("too long",), "the server is overloaded", LONGEST),
@@ -104,10 +100,13 @@ def _refused(row: str, error: psycopg.Error, situation: Situation, peer: Peer) -
 
 def _advice(found: str, situation: Situation, start: str) -> Advice:
     """Return what is likely behind one of `causes.database_cause`'s phrases."""
+    known = trouble(found, situation)
+    if known:
+        return known
     for fragments, cause, statement in _CAUSES:
         if any(fragment in found for fragment in fragments):
             return Advice(cause, sql(situation, statement) if statement else start)
-    if "does not exist" in found:
+    if "does not exist" in found or "was dropped" in found:
         return Advice("POSTGRES_DB or POSTGRES_USER is wrong", _names(situation, start))
     if "TLS" in found or "certificate" in found:
         cause = "POSTGRES_SSLMODE asks for what the server does not offer, or the reverse"

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 
 import psycopg
 
-from app.doctor.findings import Finding, Progress, fail, ok, skip, warn
+from app.doctor.findings import Advice, Finding, Progress, fail, ok, skip, warn
 from app.doctor.network import Unreachable, reach
 from app.doctor.next_steps import LONGEST, addresses_of_tasks, sql
 from app.doctor.peers import postgresql
 from app.doctor.reports import Gathering
+from app.doctor.server_troubles import trouble
 from app.doctor.situation import Situation
 from app.storage.blockers import Blocker
 from app.storage.causes import database_cause
@@ -98,18 +99,23 @@ def _requests(probe: _Probe, blockers: list[Blocker], situation: Situation) -> F
     found = f"{probe.step}: {database_cause(error)}"
     if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
         return skip(REQUESTS, f"{found}, see writes")
+    advice = trouble(found, situation) or _refused(error, blockers, situation)
+    return fail(REQUESTS, found, advice.cause, advice.next)
+
+
+def _refused(error: psycopg.Error, blockers: list[Blocker], situation: Situation) -> Advice:
     if blockers:
         cause = f"another session holds {blockers[0].tables or 'a lock'}: see locks"
-        return fail(REQUESTS, found, cause, sql(situation, blockers[0].end))
+        return Advice(cause, sql(situation, blockers[0].end))
     if error.sqlstate in _MISSING:
         cause = "the schema is not what this release needs: see schema"
-        return fail(REQUESTS, found, cause, "Do what the row schema advises")
+        return Advice(cause, "Do what the row schema advises")
     if error.sqlstate == "42501":
         cause = "the role was changed, or the tables have another owner"
         owners = "SELECT tablename, tableowner, current_user FROM pg_tables WHERE schemaname = "
-        return fail(REQUESTS, found, cause, sql(situation, f"{owners}'public'"))
+        return Advice(cause, sql(situation, f"{owners}'public'"))
     cause = "the server is overloaded or in trouble: its own log knows"
-    return fail(REQUESTS, found, cause, sql(situation, LONGEST))
+    return Advice(cause, sql(situation, LONGEST))
 
 
 def _locks(blockers: list[Blocker], situation: Situation) -> Finding:

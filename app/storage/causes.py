@@ -13,6 +13,9 @@ _OLD_SERVER = "the server does not know a setting of the session"
 OPTIONS_REFUSED = frozenset({_RDS_PROXY, _POOLER, _OLD_SERVER})
 """Causes of a connection that was refused for what it sent with its start."""
 
+DISK_FULL = "the server's disk is full"
+OUT_OF_MEMORY = "the server is out of memory"
+
 _BY_SQLSTATE = {
     "08P01": "the protocol was broken, as by a pooler in between",
     "08": "the connection broke",
@@ -24,6 +27,8 @@ _BY_SQLSTATE = {
     "40001": "another transaction came in between",
     "40P01": "another transaction and ours waited for each other",
     "57P05": "the server ended a session that had been idle",
+    "XX001": "data are damaged on the server's disk",
+    "XX002": "an index is damaged on the server's disk",
     "XX000": "an internal error of the server: its own log knows",
     "3F000": "search_path leads to no schema",
     "25006": "the server is read-only (a standby, or a demoted primary)",
@@ -34,16 +39,25 @@ _BY_SQLSTATE = {
     "42804": "a column has another type than the service needs",
     "42883": "a function is missing, or a column has another type: run `migrate`",
     "42P01": "a table is missing: run `migrate`",
+    "53100": DISK_FULL,
+    "53200": OUT_OF_MEMORY,
     "53300": "the server has no connection left",
+    "53400": "a limit in the server's own settings is reached",
     "53": "the server lacks resources",
     "55P03": "a lock was not available in time",
     "57014": "a statement took too long",
+    "57P04": "the database was dropped",
+    "58030": "the server cannot read or write its disk (an I/O error)",
+    "58P01": "the server misses one of its own files",
+    "58": "the server's own machine failed it",
     "57P": "the server is stopping or starting",
 }
 _BY_TEXT = (
     ("rds proxy currently", _RDS_PROXY),
     ("unsupported startup parameter", _POOLER),
     ("unrecognized configuration parameter", _OLD_SERVER),
+    ("no space left", DISK_FULL),
+    ("out of memory", OUT_OF_MEMORY),
     ("timeout expired", "no answer in time"),
     ("timed out", "no answer in time"),
     ("timeout", "no answer in time"),
@@ -76,7 +90,7 @@ _BY_KIND: tuple[tuple[type[Exception], str], ...] = (
     (redis.TimeoutError, "no answer in time"),
     (redis.AuthenticationError, "the password was refused, or is missing"),
     (redis.BusyLoadingError, "the server is starting"),
-    (redis.OutOfMemoryError, "the server is out of memory"),
+    (redis.OutOfMemoryError, OUT_OF_MEMORY),
     (redis.ReadOnlyError, "the server is read-only (a replica, or a demoted primary)"),
     (redis.exceptions.NoPermissionError, "the user lacks a privilege"),
 )

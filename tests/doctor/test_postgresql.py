@@ -218,6 +218,49 @@ def test_a_read_only_database(stored: Environment, database: Database) -> None:
     )
 
 
+TROUBLES = [
+    ("53100", "the server's disk is full", "FreeStorageSpace", "Free space on the disk"),
+    ("53200", "the server is out of memory", "max_locks_per_transaction", "pg_stat_activity"),
+    ("53300", "the server has no connection left", "max_connections", "pg_stat_activity"),
+    ("53400", "own settings is reached", "temp_file_limit", "pg_settings"),
+    ("58030", "an I/O error", "its own log knows", "Read PostgreSQL's own log"),
+    ("XX001", "data are damaged", "its own log knows", "Read PostgreSQL's own log"),
+    ("XX002", "an index is damaged", "its own log knows", "Read PostgreSQL's own log"),
+]
+
+
+@pytest.mark.parametrize("trouble", TROUBLES, ids=lambda trouble: trouble[0])
+@pytest.mark.parametrize("env", ["local", "production"])
+def test_what_a_server_lacks_is_named(
+    stored: Environment,
+    database: Database,
+    tmp_path: Path,
+    env: str,
+    trouble: tuple[str, str, str, str],
+) -> None:
+    state, found, cause, then = trouble
+    environment = {**stored, **database.environment, "ENV": env}
+    with database.connect() as connection:
+        # What the server says when it has no room for another page of the table.
+        connection.execute(
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS"
+            f" $$ BEGIN RAISE EXCEPTION 'secret' USING ERRCODE = '{state}'; END $$".encode()
+        )
+        connection.execute("CREATE TRIGGER refuse BEFORE INSERT ON urls EXECUTE FUNCTION refuse()")
+
+    row = _look(environment)["requests"]
+
+    assert row.status == "fail"
+    assert row.found.startswith("create: ")
+    assert found in row.found
+    assert row.advice
+    assert cause in row.advice.cause
+    if env == "local":
+        assert then in row.advice.next
+    if not row.advice.next[0].isupper():
+        assert paste(row.advice.next, tmp_path, environment).status == 0
+
+
 @pytest.mark.parametrize(
     ("shift", "status", "direction"),
     [(3, "warn", "behind"), (-3, "warn", "ahead of"), (60, "fail", "behind")],
