@@ -174,11 +174,18 @@ def _lacking(lacking: list[Missing], situation: Situation) -> Finding:
     first, *more = lacking
     found = f"at head, yet without {first}" + (f" and {len(more)} more" if more else "")
     cause = "somebody changed the schema by hand, or a restore left it out"
-    then = "Restore the database to a time before (docs/operations.md, Restoring)"
+    # A whole database of a time before would lose every link made since.
+    then = "Restore a copy beside it, take what is lost from there (docs/operations.md, Restoring)"
     if first.repair:
-        then = sql(situation, first.repair)
+        then = sql(situation, _repairs(first, more))
     row = warn if all(each.only_slows for each in lacking) else fail
     return row(SCHEMA, found, cause, then)
+
+
+def _repairs(first: Missing, more: list[Missing]) -> str:
+    """Return what mends the first fault: triggers are switched off, and on again, together."""
+    together = [each for each in (first, *more) if each.disabled] if first.disabled else [first]
+    return "; ".join(each.repair for each in together if each.repair)
 
 
 def _writes(server: Inspection, situation: Situation) -> Finding:

@@ -13,6 +13,7 @@ _OLD_SERVER = "the server does not know a setting of the session"
 OPTIONS_REFUSED = frozenset({_RDS_PROXY, _POOLER, _OLD_SERVER})
 """Causes of a connection that was refused for what it sent with its start."""
 
+_MIGRATE = "run `migrate`; if that calls the schema current, `doctor` says what was changed by hand"
 DISK_FULL = "the server's disk is full"
 OUT_OF_MEMORY = "the server is out of memory"
 
@@ -35,10 +36,10 @@ _BY_SQLSTATE = {
     "28": "the user or the password was refused",
     "3D000": "the database does not exist",
     "42501": "the user lacks a privilege",
-    "42703": "a column is missing: run `migrate`",
+    "42703": f"a column is missing: {_MIGRATE}",
     "42804": "a column has another type than the service needs",
-    "42883": "a function is missing, or a column has another type: run `migrate`",
-    "42P01": "a table is missing: run `migrate`",
+    "42883": f"a function is missing, or a column has another type: {_MIGRATE}",
+    "42P01": f"a table is missing: {_MIGRATE}",
     "53100": DISK_FULL,
     "53200": OUT_OF_MEMORY,
     "53300": "the server has no connection left",

@@ -159,6 +159,8 @@ def test_a_schema_ahead(stored: Environment, database: Database) -> None:
 DAMAGES = [
     # By hand, by a tool, or by a restore: nothing that the migrations would know of.
     ("local", "ALTER TABLE urls RENAME COLUMN created_at TO made_at", "there is urls.made_at"),
+    ("local", "ALTER TABLE urls RENAME TO links", "table urls; there is links"),
+    ("production", "ALTER TABLE urls DISABLE TRIGGER USER", "enabled trigger urls_note_change"),
     ("production", "DROP INDEX urls_anonymous_target_key", "index unique btree (target_digest)"),
 ]
 
@@ -192,9 +194,21 @@ def test_a_schema_that_lost_what_nothing_brings_back(
     rows = _look({**stored, **database.environment})
 
     assert "without column urls.target_digest (bytea) and 2 more" in rows["schema"].found
-    assert "Restore the database to a time before" in said(rows["schema"])
+    assert "Restore a copy beside it, take what is lost from there" in said(rows["schema"])
     assert rows["requests"].status == "fail"
     assert "a column is missing" in rows["requests"].found
+
+
+def test_a_table_that_was_dropped(stored: Environment, database: Database) -> None:
+    with database.connect() as connection:
+        connection.execute("DROP TABLE urls")
+
+    rows = _look({**stored, **database.environment})
+
+    assert "at head, yet without table urls" in rows["schema"].found
+    assert "Restore a copy beside it" in said(rows["schema"])
+    assert rows["requests"].advice
+    assert rows["requests"].advice.next == "Do what the row schema advises"
 
 
 def test_an_index_that_only_made_things_quick(stored: Environment, database: Database) -> None:

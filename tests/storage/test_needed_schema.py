@@ -7,7 +7,7 @@ import pytest
 
 from app.config import postgres_from_env
 from app.storage import schema
-from app.storage.needed_schema import NEEDED
+from app.storage.needed_schema import FUNCTIONS, NEEDED
 from app.storage.schema_facts import Missing, missing_from, read_schema
 from tests.harness.servers import Database
 from tests.storage import go_schema
@@ -46,7 +46,9 @@ def test_an_empty_database_lacks_them_all(empty_database: Database) -> None:
     with empty_database.connect() as connection:
         missing = missing_from(read_schema(connection))
 
-    assert len(missing) == sum(len(facts) for facts in NEEDED.values())
+    tables = [each.table for each in missing if each.fact == "table"]
+    assert sorted(tables) == sorted(NEEDED.keys() - {FUNCTIONS})
+    assert len(missing) == len(tables) + len(NEEDED[FUNCTIONS])
 
 
 @pytest.mark.parametrize(
@@ -58,7 +60,13 @@ def test_an_empty_database_lacks_them_all(empty_database: Database) -> None:
         ),
         (
             "ALTER TABLE users ALTER COLUMN username TYPE varchar(64)",
-            "column users.username (text)",
+            "column users.username (text); there it is character varying(64)",
+        ),
+        ("ALTER TABLE urls RENAME TO links", "table urls; there is links"),
+        ("DROP TABLE urls", "table urls"),
+        (
+            "ALTER TABLE urls DISABLE TRIGGER urls_note_change",
+            "enabled trigger urls_note_change BEFORE UPDATE OF id",
         ),
         (
             "ALTER TABLE urls ALTER COLUMN user_id SET NOT NULL",
@@ -95,6 +103,20 @@ def test_what_is_damaged_is_named(connection: psycopg.Connection, damage: str, s
         "DROP INDEX urls_anonymous_target_key",
         "ALTER TABLE urls DROP CONSTRAINT urls_id_key",
         "ALTER TABLE urls DROP CONSTRAINT urls_user_id_fkey",
+        "ALTER TABLE urls RENAME TO links",
+        'ALTER TABLE users RENAME TO "the User"',
+        'ALTER TABLE users RENAME COLUMN email TO "user"',
+        'ALTER TABLE users RENAME COLUMN email TO "E mail"',
+        "ALTER TABLE users ALTER COLUMN username TYPE varchar(64)",
+        "ALTER TABLE urls ALTER COLUMN user_id SET NOT NULL",
+        "ALTER TABLE users ALTER COLUMN password_hash DROP NOT NULL",
+        "ALTER TABLE urls DISABLE TRIGGER urls_note_change",
+        "ALTER TABLE urls ENABLE REPLICA TRIGGER urls_note_change",
+        "DROP TRIGGER urls_note_change ON urls",
+        (
+            "CREATE OR REPLACE TRIGGER urls_note_change AFTER DELETE ON urls FOR EACH ROW"
+            " EXECUTE FUNCTION urls_note_change()"
+        ),
     ],
 )
 def test_the_statement_that_puts_it_back_does(connection: psycopg.Connection, damage: str) -> None:
@@ -109,7 +131,18 @@ def test_the_statement_that_puts_it_back_does(connection: psycopg.Connection, da
 
 def test_what_is_lost_with_its_rows_has_no_such_statement() -> None:
     assert Missing("urls", "column target_digest bytea").repair is None
+    assert Missing("urls", "table").repair is None
+    assert Missing("users", "column id uuid default", altered="uuid").repair is None
     assert Missing("functions", "function f() returns text").repair is None
+
+
+def test_of_two_tables_with_its_columns_none_is_taken(connection: psycopg.Connection) -> None:
+    connection.execute("CREATE TABLE copied (LIKE urls INCLUDING ALL)")
+    connection.execute("ALTER TABLE urls RENAME TO links")
+
+    first, *_ = missing_from(read_schema(connection))
+
+    assert (str(first), first.repair) == ("table urls", None)
 
 
 def test_an_index_that_only_makes_things_quick_is_told_apart(
