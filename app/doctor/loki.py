@@ -25,6 +25,9 @@ PUSH, QUERY = ROWS
 
 _HEADERS = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
 _BLOCKED = 260
+_WRONG_PATH = frozenset({200, 404, 405})
+_PUSH_PATHS = ("/loki/api/v1/push", "/observability/loki/api/v1/push")
+"""On Loki's own port, and where the released proxy of the observability service has it."""
 _POLL = 0.1
 _SEARCH_WAIT = 1.4
 """Seconds; push and search share the two of a check."""
@@ -76,17 +79,40 @@ def _push(url: str, peer: Peer, mark: str, situation: Situation, progress: Progr
     if status == _BLOCKED:
         cause = "ingestion is blocked for this tenant (blockIngestionUntil in Loki's limits)"
         return fail(PUSH, found, cause, "Lift the block in Loki's limits")
-    if status in {200, 404, 405}:
-        cause = "LOKI_ENDPOINT is not the push address: it ends in /loki/api/v1/push"
-        parts = urlsplit(url)
-        origin = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
-        then = f"Set LOKI_ENDPOINT to {origin}{situation.loki_path}/loki/api/v1/push"
-        return fail(PUSH, f"{found} at {parts.path or '/'}", cause, then)
+    if status in _WRONG_PATH:
+        return _elsewhere(url, found, peer, mark, situation)
     advice = advice_for(status, peer)
     cause = advice.cause
     if status == requests.codes.bad_request:
         cause = "Loki refuses the line: clocks apart, too many labels or streams, or no tenant"
     return fail(PUSH, found, cause, advice.next)
+
+
+def _elsewhere(url: str, found: str, peer: Peer, mark: str, situation: Situation) -> Finding:
+    """Say which address takes a line: Loki's own, or that behind a proxy's path, as released."""
+    parts = urlsplit(url)
+    found = f"{found} at {parts.path or '/'}"
+    origin = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+    others = [path for path in _PUSH_PATHS if path != parts.path]
+    for path in others:
+        target = parts._replace(path=path).geturl()
+        if _takes(target, peer, mark, situation):
+            cause = f"LOKI_ENDPOINT is not the push address: {path} takes lines there"
+            return fail(PUSH, found, cause, f"Set LOKI_ENDPOINT to {origin}{path}")
+    if len(others) == len(_PUSH_PATHS):
+        cause = f"LOKI_ENDPOINT is not the push address: it ends in {_PUSH_PATHS[0]}"
+    else:
+        cause = "another program has this port, or a proxy there knows Loki by another path"
+    cause += f"; {' and '.join(others)} took no line there either"
+    return fail(PUSH, found, cause, "Compare LOKI_ENDPOINT with docs/operations.md")
+
+
+def _takes(url: str, peer: Peer, mark: str, situation: Situation) -> bool:
+    try:
+        status = _request("POST", url, peer, data=_body(mark, situation), headers=_HEADERS)[0]
+    except Unreachable:
+        return False
+    return bool(status == requests.codes.no_content)
 
 
 def _body(mark: str, situation: Situation) -> bytes:

@@ -78,11 +78,6 @@ class Situation:
         return self.options.loki_query_url or self.environment.text("LOKI_QUERY_URL")
 
     @property
-    def loki_path(self) -> str:
-        """The path in front of Loki's own, as released: a proxy of the observability service."""
-        return "" if self.local else "/observability"
-
-    @property
     def restart(self) -> str:
         """The command that gives new tasks the secrets of now."""
         return (

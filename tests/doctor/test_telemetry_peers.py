@@ -1,5 +1,7 @@
 """doctor against a collector and a Loki in every kind of trouble."""
 
+from email.message import Message
+
 import pytest
 
 from app.doctor.findings import Finding
@@ -9,7 +11,7 @@ from tests.doctor.command import examine, said
 from tests.doctor.conftest import Environment
 from tests.doctor.loki_query import LokiQueries
 from tests.harness.sinks import Fault
-from tests.harness.sinks_loki import LokiSink
+from tests.harness.sinks_loki import PUSH_PATH, LokiSink
 from tests.harness.sinks_otlp import OtlpSink
 
 ANSWERS = {
@@ -121,7 +123,47 @@ def test_a_loki_address_without_its_path(telling: Environment, loki: LokiSink) -
     row = examine({**telling, "LOKI_ENDPOINT": loki.url})["loki push"]
 
     assert "answered 404 to a line at /" in row.found
-    assert "ends in /loki/api/v1/push" in said(row)
+    assert "/loki/api/v1/push takes lines there" in said(row)
+
+
+class _LokiAt(LokiSink):
+    """Loki behind a path, as the proxy of the observability service has it."""
+
+    def __init__(self, prefix: str) -> None:
+        super().__init__()
+        self._prefix = prefix
+
+    def accept(self, path: str, headers: Message, body: bytes) -> tuple[int, bytes, str]:
+        if not path.startswith(self._prefix):
+            return 404, b"", "text/plain"
+        return super().accept(path.removeprefix(self._prefix), headers, body)
+
+
+@pytest.mark.parametrize("env", ["local", "production"])
+@pytest.mark.parametrize("prefix", ["", "/observability"])
+def test_the_path_that_takes_lines_is_advised_wherever_loki_is(
+    telling: Environment, env: str, prefix: str
+) -> None:
+    other = "" if prefix else "/observability"
+    with _LokiAt(prefix) as loki:
+        address = f"{loki.url}{other}{PUSH_PATH}"
+        row = examine({**telling, "ENV": env, "LOKI_ENDPOINT": address})["loki push"]
+
+    assert row.advice
+    assert row.advice.next == f"Set LOKI_ENDPOINT to {loki.url}{prefix}{PUSH_PATH}"
+
+
+@pytest.mark.parametrize("env", ["local", "production"])
+@pytest.mark.parametrize("path", ["", "/loki/api/v1/push", "/observability/loki/api/v1/push"])
+def test_where_no_path_takes_lines_what_is_set_is_not_advised(
+    telling: Environment, env: str, path: str
+) -> None:
+    with _LokiAt("/elsewhere") as loki:
+        row = examine({**telling, "ENV": env, "LOKI_ENDPOINT": loki.url + path})["loki push"]
+
+    assert row.advice
+    assert row.advice.next == "Compare LOKI_ENDPOINT with docs/operations.md"
+    assert "took no line there either" in row.advice.cause
 
 
 def test_a_collector_that_takes_the_request_and_rejects_the_span(
