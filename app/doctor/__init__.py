@@ -8,6 +8,8 @@
     next_steps.py       the commands that findings advise
 
     reports.py, workers.py, comparison.py, agreement.py     compare what running workers report
+    dependencies.py, pointing.py    who is refused by what, and which rows have the cause
+    server_troubles.py          what a PostgreSQL server can lack
     room.py             connections that there are, and that are asked for
 
 A check yields findings in the order of its rows and tells `Progress` what it waits for, so that

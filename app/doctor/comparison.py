@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from app.doctor import visits
-from app.doctor.agreement import judge_secrets, judge_settings, mend_password
+from app.doctor.agreement import judge_secrets, judge_settings
+from app.doctor.dependencies import judge_dependencies
 from app.doctor.findings import Finding, fail, ok, skip, warn
 from app.doctor.naming import names, share, short
 from app.doctor.next_steps import replace_task
 from app.doctor.postgresql import CLOCK_FAILS, CLOCK_WARNS
 from app.doctor.situation import Situation
-from app.model.worker_reports import DependencyState, Forwarding, WorkerReport
+from app.model.worker_reports import Forwarding, WorkerReport
 
 ROWS = (
     "dependencies",
@@ -37,77 +38,13 @@ def compare(
     if not reports:
         yield from (skip(row, "no worker reports") for row in ROWS)
         return
-    yield _dependencies(reports, situation, beside=beside)
+    yield judge_dependencies(DEPENDENCIES, reports, situation, beside=beside)
     yield judge_secrets(SECRETS, reports, situation)
     yield judge_settings(SETTINGS, reports, situation)
     yield _clock(reports, clock_ahead, situation)
     yield _proxies(reports, situation)
     yield _stdout(reports, situation)
     yield visits.judge_visits(VISITS, reports, situation)
-
-
-# --- Dependencies ----------------------------------------------------------------------------
-
-
-def _dependencies(reports: Reports, situation: Situation, *, beside: bool) -> Finding:
-    postgresql = _ailing(reports, lambda report: report.postgresql, "PostgreSQL refused")
-    if postgresql:
-        cause, told = postgresql
-        found = f"PostgreSQL for {share(told, reports)}: {cause}"
-        why, then = _why_postgresql(cause, told, reports, situation, beside=beside)
-        return fail(DEPENDENCIES, found, why, then)
-    redis = _ailing(reports, lambda report: report.redis, "Redis refused")
-    if redis:
-        cause, told = redis
-        found = f"Redis for {share(told, reports)}: {cause}"
-        why = "users notice nothing: there is no shared cache, and limits count by process"
-        then = "Do what the row redis advises"
-        if "password" in cause:
-            then = mend_password(told[0], situation, beside=beside)
-        return warn(DEPENDENCIES, found, why, then)
-    mute = [report for report in reports if not all(report.telemetry.values())]
-    if mute:
-        signals = {name for report in mute for name, works in report.telemetry.items() if not works}
-        found = f"{', '.join(sorted(signals))} for {share(mute, reports)}: last export refused"
-        then = "Do what the rows collector and loki advise"
-        return warn(DEPENDENCIES, found, "the collector or Loki, or the way there", then)
-    return ok(DEPENDENCIES, f"PostgreSQL, Redis and telemetry serve {share(reports, reports)}")
-
-
-def _ailing(
-    reports: Reports, state: Callable[[WorkerReport], DependencyState | None], refused: str
-) -> tuple[str, list[WorkerReport]] | None:
-    """Return what is commonest and the workers that tell of anything, None if nobody does."""
-    said = {report.name: _said(state(report), refused) for report in reports}
-    told = [report for report in reports if said[report.name]]
-    if not told:
-        return None
-    kind = statistics.mode(said[report.name].partition(",")[0] for report in told)
-    return next(text for text in said.values() if text.startswith(kind)), told
-
-
-def _said(state: DependencyState | None, refused: str) -> str:
-    if state is None:
-        return ""
-    if state.away_for is not None:
-        return f"{state.cause}, away for {state.away_for:.0f} s"
-    lately = [trouble for trouble in state.troubles if trouble.message.startswith(refused)]
-    return f"{lately[0].cause}, last {lately[0].ago:.0f} s ago" if lately else ""
-
-
-def _why_postgresql(
-    cause: str, told: Reports, reports: Reports, situation: Situation, *, beside: bool
-) -> tuple[str, str]:
-    then = "Do what the rows postgresql, connections and locks advise"
-    if "password" in cause:
-        why = "the password that they were started with is not the server's"
-        return why, mend_password(told[0], situation, beside=beside)
-    if "no connection left" in cause:
-        return "all together hold what max_connections allows; more tasks would ask for more", then
-    if "lock" in cause or "too long" in cause or len(told) == len(reports):
-        return "the rows postgresql, connections and locks say why", then
-    why = "others are served: these differ in what they were given, or in their way there"
-    return why, replace_task(situation, told[0].task)
 
 
 # --- Clocks ----------------------------------------------------------------------------------

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -35,6 +35,10 @@ class Finding:
     found: str
     advice: Advice | None = None
     """Always there when the status is warn or fail."""
+    settle: Callable[[Mapping[str, Finding]], Finding] | None = field(
+        default=None, compare=False, repr=False
+    )
+    """Makes the row again once all others are known, for one that only shows consequences."""
 
 
 class Progress:

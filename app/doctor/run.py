@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
 from collections.abc import Sequence
@@ -74,4 +75,18 @@ class _Running:
 def run(checks: Sequence[Check], limit: float = LIMIT) -> list[Examined]:
     """Return what each check found, in order, after `limit` seconds at the latest."""
     running = [_Running(check) for check in checks]
-    return [each.result(limit) for each in running]
+    return settled([each.result(limit) for each in running])
+
+
+def settled(examined: Sequence[Examined]) -> list[Examined]:
+    """Let the rows that show consequences point to those that have the causes."""
+    rows = {finding.check: finding for each in examined for finding in each.findings}
+    return [
+        dataclasses.replace(
+            each,
+            findings=tuple(
+                finding.settle(rows) if finding.settle else finding for finding in each.findings
+            ),
+        )
+        for each in examined
+    ]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import http.client
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from app.doctor.findings import Finding, Progress, fail, ok, skip, warn
 from app.doctor.next_steps import again
+from app.doctor.pointing import POSTGRESQL, REDIS, TELEMETRY, do_what, guilty, who_says_why
 from app.doctor.situation import Situation
 
 ALIVE = "service /healthz"
@@ -33,7 +35,7 @@ def check_alive(situation: Situation, progress: Progress) -> Iterator[Finding]:
         yield fail(ALIVE, f"answers {status}, not as our service", cause, _who(situation))
     elif broken:
         cause = f"the last export of one worker was not accepted: {', '.join(broken)}"
-        yield warn(ALIVE, found, cause, "Do what the rows collector and loki advise")
+        yield _unheard(cause, found)
     else:
         yield ok(ALIVE, found)
 
@@ -50,14 +52,40 @@ def check_health(situation: Situation, progress: Progress) -> Iterator[Finding]:
         cause = f"another program has port {situation.settings.port}"
         yield fail(HEALTH, f"answers {status}, not as our service", cause, _who(situation))
     elif not body["postgres"]:
-        cause = "the service cannot use PostgreSQL: the row postgresql says why; if that is ok, "
-        cause += "its environment is older than ours"
-        yield fail(HEALTH, found, cause, "Do what the row postgresql advises")
+        yield _without("PostgreSQL", POSTGRESQL, fail, found)
     elif not body.get("redis") and situation.settings.redis:
-        cause = "the service cannot use Redis: the row redis says why"
-        yield warn(HEALTH, found, cause, "Do what the row redis advises")
+        yield _without("Redis", REDIS, warn, found)
     else:
         yield ok(HEALTH, found)
+
+
+def _unheard(cause: str, found: str) -> Finding:
+    def judge(known: Mapping[str, Finding]) -> Finding:
+        causes = guilty(known, TELEMETRY)
+        if causes:
+            return warn(ALIVE, found, cause, do_what(causes))
+        return warn(
+            ALIVE, found, f"{cause}; doctor's own are taken", "Run doctor again in a minute"
+        )
+
+    return dataclasses.replace(judge({}), settle=judge)
+
+
+def _without(
+    name: str, rows: Sequence[str], judged: Callable[[str, str, str, str], Finding], found: str
+) -> Finding:
+    """Point to the rows that fail, for the service only says that it cannot use it."""
+
+    def judge(known: Mapping[str, Finding]) -> Finding:
+        causes = guilty(known, rows)
+        cause = f"the service cannot use {name}: "
+        if causes:
+            return judged(HEALTH, found, cause + who_says_why(causes), do_what(causes))
+        cause += "doctor can, so it ended a moment ago, or the service's variables are older"
+        then = "Run doctor again; if this stays, start the service anew with the variables of now"
+        return judged(HEALTH, found, cause, then)
+
+    return dataclasses.replace(judge({}), settle=judge)
 
 
 def _ask(

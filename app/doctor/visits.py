@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Mapping, Sequence
 
 from app.doctor.findings import Finding, ok, skip, warn
 from app.doctor.naming import several, share
-from app.doctor.next_steps import in_the_image, sql
+from app.doctor.next_steps import LONGEST, in_the_image, sql
+from app.doctor.pointing import POSTGRESQL, do_what, guilty
 from app.doctor.situation import Situation
 from app.model.worker_reports import VisitsState, WorkerReport
 from app.storage.visits import NO_MONTH, WRITERS_TURN
@@ -62,5 +64,15 @@ def _late(
     if why == NO_MONTH:
         cause = "nobody made the month's tables: VISITS_UPKEEP=false, or upkeep fails"
         return warn(row, found, cause, in_the_image(situation, UPKEEP))
+    return _refused(row, found, situation)
+
+
+def _refused(row: str, found: str, situation: Situation) -> Finding:
     cause = "workers go on adding up and write it afterwards: replace none before it is mended"
-    return warn(row, found, cause, "Do what the rows postgresql, requests and locks advise")
+
+    def judge(known: Mapping[str, Finding]) -> Finding:
+        causes = guilty(known, POSTGRESQL)
+        then = do_what(causes) if causes else sql(situation, LONGEST)
+        return warn(row, found, cause, then)
+
+    return dataclasses.replace(judge({}), settle=judge)

@@ -4,7 +4,8 @@ import msgspec
 import pytest
 
 from app.doctor.comparison import compare
-from app.doctor.findings import Finding
+from app.doctor.findings import Advice, Finding, fail, ok
+from app.doctor.pointing import POSTGRESQL, REDIS, TELEMETRY
 from app.doctor.situation import Options, Situation
 from app.fingerprints import fingerprints, shown, without_credentials
 from app.model.worker_reports import DependencyState, Forwarding, Trouble, VisitsState, WorkerReport
@@ -111,7 +112,7 @@ def test_a_task_definition_that_is_newer_than_what_runs() -> None:
 
 CAUSES = [
     ("the server has no connection left", "more tasks would ask for more", "Do what the rows"),
-    ("a lock was not available in time", "the rows postgresql, connections and locks", "Do what"),
+    ("a lock was not available in time", "the rows postgresql, session, schema, ", "Do what"),
     ("there is no route to the server", "others are served", "aws ecs stop-task"),
     (
         "the user or the password was refused",
@@ -142,6 +143,94 @@ def test_with_no_connection_left_nobody_is_told_to_start_more_tasks() -> None:
 
     assert "all 2 workers: the server has no connection left, away for 12 s" in row.found
     assert "update-service" not in said(row)
+
+
+READ_ONLY = "the server is read-only (a standby, or a demoted primary)"
+
+
+def _refused(cause: str, ago: float, name: str = "PostgreSQL") -> DependencyState:
+    kind = "command" if name == "Redis" else "statement"
+    return DependencyState(troubles=(Trouble(f"{name} refused a {kind}", cause, 3, ago),))
+
+
+def _settled(*reports: WorkerReport, **judged: Finding) -> Finding:
+    """Return the row `dependencies` where all of doctor's own rows are ok but those given."""
+    rows = {name: ok(name, "") for name in (*POSTGRESQL, *REDIS, *TELEMETRY)}
+    row = _rows(*reports)["dependencies"]
+    assert row.settle
+    found = row.settle({**rows, **judged})
+    assert_sound(found.advice.next if found.advice else "Nothing follows")
+    return found
+
+
+@pytest.mark.parametrize(
+    ("cause", "ago"), [(READ_ONLY, 25.0), (READ_ONLY, 2.0), ("there is no route to the server", 25)]
+)
+def test_what_is_over_is_said_and_nothing_is_to_be_done(cause: str, ago: float) -> None:
+    row = _settled(_report(A, postgresql=_refused(cause, ago)), _report(B))
+
+    assert row.status == "warn"
+    assert row.found == f"PostgreSQL was: {cause}, last {ago:.0f} s ago; over now"
+    assert row.advice
+    assert row.advice.next == "Nothing at once; run doctor again if it comes back"
+
+
+def test_what_doctor_still_meets_is_not_over_and_its_row_is_named() -> None:
+    writes = fail("writes", "read-only", "it was set", "Set it off")
+
+    row = _settled(_report(A, postgresql=_refused(READ_ONLY, 25.0)), _report(B), writes=writes)
+
+    assert row.status == "fail"
+    assert row.advice == Advice("the row writes says why", "Do what the row writes advises")
+
+
+def test_a_redis_that_is_away_now_is_not_hidden_by_a_postgresql_that_is_back() -> None:
+    gone = DependencyState(away_for=3.0, cause="the connection was refused")
+    redis = fail("redis", "refuses", "it is stopped", "Start it")
+    ailing = _report(A, postgresql=_refused(READ_ONLY, 25.0), redis=gone)
+
+    row = _settled(ailing, redis=redis)
+
+    assert row.status == "warn"
+    assert row.found == (
+        "Redis for the one worker: the connection was refused, away for 3 s; "
+        f"PostgreSQL was: {READ_ONLY}, last 25 s ago; over now"
+    )
+    assert row.advice
+    assert row.advice.next == "Do what the row redis advises"
+
+
+def test_every_dependency_that_is_in_trouble_is_named() -> None:
+    gone = DependencyState(away_for=3.0, cause="the connection was refused")
+    ailing = _report(A, postgresql=gone, redis=gone, telemetry={"loki_logging": False})
+    rows = {name: fail(name, "", "", "Start it") for name in ("postgresql", "redis", "loki push")}
+
+    row = _settled(ailing, **rows)
+
+    assert row.status == "fail"
+    for name in ("PostgreSQL for", "Redis for", "loki_logging for"):
+        assert name in row.found
+    assert row.advice
+    assert row.advice.next == "Do what the rows postgresql, redis and loki push advise"
+
+
+def test_the_cause_of_now_is_named_and_not_the_commonest_of_the_last_minute() -> None:
+    older = _refused("a lock was not available in time", 40.0)
+    newer = _refused("there is no route to the server", 2.0)
+
+    row = _settled(_report(A, postgresql=older), _report(B, postgresql=newer))
+
+    assert row.found.startswith(f"PostgreSQL for 1 of 2 workers ({SHORT[B]}): there is no route")
+
+
+def test_what_all_workers_lack_and_doctor_has_points_to_no_row_that_is_ok() -> None:
+    gone = DependencyState(away_for=12.0, cause="the host name cannot be resolved")
+
+    row = _settled(_report(A, postgresql=gone), _report(B, postgresql=gone))
+
+    assert row.status == "fail"
+    assert "doctor itself is served" in said(row)
+    assert "Do what" not in said(row)
 
 
 def test_what_was_mended_by_a_second_try_is_no_fault() -> None:

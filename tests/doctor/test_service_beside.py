@@ -12,7 +12,9 @@ import pytest
 from tests.conftest import StartService
 from tests.doctor.command import examine, said
 from tests.doctor.conftest import Environment
-from tests.harness.servers import Valkey
+from tests.doctor.tasks import await_report
+from tests.harness.servers import Database, Valkey
+from tests.harness.service import Service
 from tests.harness.sinks import Fault, eventually
 from tests.harness.sinks_otlp import OtlpSink
 
@@ -67,6 +69,59 @@ def test_a_service_without_its_database(plain: Environment) -> None:
         row = examine({**plain, "PORT": port})[HEALTH]
 
     assert "fail 503, postgres False, redis True the service cannot use PostgreSQL" in said(row)
+    assert "Do what the row postgresql advises" in said(row)
+
+
+def test_the_row_that_has_the_cause_is_named_and_what_is_over_is_over(
+    healthy: Environment, database: Database, start_service: StartService
+) -> None:
+    service = start_service(healthy, port=int(healthy["PORT"]))
+    _set_read_only(database, "on")
+    eventually(lambda: service.client.get(f"{service.url}/api/health").status_code == 503)
+    assert _create(service) == 503
+    await_report(service.port, lambda report: bool(report.postgresql.troubles))
+
+    ill = examine(healthy)
+    _set_read_only(database, "off")
+    eventually(lambda: service.client.get(f"{service.url}/api/health").status_code == 200)
+    await_report(service.port, lambda report: report.postgresql.away_for is None)
+    well = examine(healthy)
+
+    for row in ("dependencies", HEALTH):
+        assert said(ill[row]).endswith("the row writes says why Do what the row writes advises")
+    assert well[HEALTH].status == "ok"
+    assert well["dependencies"].status == "warn"
+    assert well["dependencies"].found.endswith("s ago; over now")
+
+
+def test_a_table_that_is_locked_is_named_where_the_service_says_that_it_cannot(
+    healthy: Environment, database: Database, start_service: StartService
+) -> None:
+    service = start_service(healthy, port=int(healthy["PORT"]))
+    with database.connect() as connection, connection.transaction():
+        connection.execute("LOCK TABLE urls")
+        eventually(lambda: service.client.get(f"{service.url}/api/health").status_code == 503)
+        row = examine(healthy)[HEALTH]
+
+    assert said(row).endswith(
+        "the rows requests and locks say why Do what the rows requests and locks advise"
+    )
+
+
+def _set_read_only(database: Database, value: str) -> None:
+    with database.connect() as connection:
+        connection.execute("SET default_transaction_read_only = off")
+        statement = f"ALTER DATABASE {database.name} SET default_transaction_read_only = {value}"
+        connection.execute(statement.encode())
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE application_name LIKE 'shortener%' AND datname = current_database()"
+        )
+
+
+def _create(service: Service) -> int:
+    body = {"url": "https://example.com/"}
+    return service.client.post(f"{service.url}/api/", json=body, timeout=20).status_code
 
 
 def test_a_service_whose_collector_is_broken_and_whose_redis_is_away(

@@ -98,4 +98,4 @@ def test_what_else_it_says(plain: Environment) -> None:
     away = _judged(plain, VisitsState(12_345, 99.0, "the connection was refused"))
     assert "12,345 visits waiting" in away
     assert "the oldest for 99 s: the connection was refused" in away
-    assert "rows postgresql" in away
+    assert "pg_stat_activity" in away
