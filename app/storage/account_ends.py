@@ -79,7 +79,9 @@ _TAKEN = """
         UPDATE urls SET
             user_id = NULL, tag_ids = NULL, target_digest = NULL, digest_due = false,
             disabled_at = CASE WHEN taken.disable THEN coalesce(disabled_at, now())
-                ELSE disabled_at END
+                ELSE disabled_at END,
+            owner_disabled_at = CASE WHEN taken.disable AND locked_because IS NOT NULL
+                THEN coalesce(owner_disabled_at, now()) ELSE owner_disabled_at END
         FROM taken WHERE urls.id = taken.id
         RETURNING urls.id
     ), counts AS (

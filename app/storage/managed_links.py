@@ -118,6 +118,12 @@ _UPDATE = Statement(f"""
 """)  # noqa: S608  # parts of ours
 # By its target alone: neither now, nor when rows of the Go service get their digests.
 _NOT_FOUND = "target_digest = NULL, digest_due = false"
+_OWNER_DISABLES = """
+    disabled_at = coalesce(disabled_at, now()),
+    owner_disabled_at = CASE WHEN locked_because IS NOT NULL
+        THEN coalesce(owner_disabled_at, now()) END
+"""
+"""Also under a lock of shortener-admin, which ends without ending this (moderation.py)."""
 _SET = """
     WITH urls AS (
         UPDATE urls SET {assigned}
@@ -130,7 +136,7 @@ _SET = """
 """
 _DISABLE = Statement(
     _SET.format(
-        assigned=f"disabled_at = coalesce(disabled_at, now()), {_NOT_FOUND}",
+        assigned=f"{_OWNER_DISABLES}, {_NOT_FOUND}",
         condition="deleted_at IS NULL",
         columns=MANAGED,
         within=WITHIN,

@@ -11,15 +11,20 @@ from app.model.managed_links import BlockedHost
 from app.storage.connections import BoundedConnection, Row, connect
 from app.storage.statements import Statement
 
+# `disabled_at` is all that a visit looks at. What its owner disabled, before or while the link is
+# locked, is kept beside it (managed_links.py, account_ends.py) and goes on when the lock ends.
 _DISABLE = Statement("""
     UPDATE urls
-    SET disabled_at = coalesce(disabled_at, now()), locked_because = %(reason)s,
+    SET owner_disabled_at = CASE WHEN locked_because IS NULL THEN disabled_at
+            ELSE owner_disabled_at END,
+        disabled_at = coalesce(disabled_at, now()), locked_because = %(reason)s,
         target_digest = NULL, digest_due = false
     WHERE id = %(code)s
     RETURNING original_url
 """)
 _ENABLE = Statement("""
-    UPDATE urls SET disabled_at = NULL, locked_because = NULL
+    UPDATE urls
+    SET disabled_at = owner_disabled_at, owner_disabled_at = NULL, locked_because = NULL
     WHERE id = %(code)s AND locked_because IS NOT NULL
     RETURNING original_url
 """)
@@ -50,7 +55,7 @@ class Moderation:
         return bool(self._run(_DISABLE, code=code, reason=reason))
 
     def enable(self, code: str) -> bool:
-        """Undo `disable`; False for a link that was not disabled by it."""
+        """Undo `disable`, and nothing that the owner did; False for a link not disabled by it."""
         return bool(self._run(_ENABLE, code=code))
 
     def block(self, host: str, reason: str) -> None:

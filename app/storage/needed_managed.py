@@ -120,6 +120,7 @@ MANAGED: Mapping[str, frozenset[str]] = {
             "column forward_query boolean",
             "column locked_because text",
             "column max_visits bigint",
+            "column owner_disabled_at timestamp with time zone",
             "column redirect_status smallint",
             "column revision bigint",
             "column rules jsonb",
