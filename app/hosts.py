@@ -19,6 +19,8 @@ _RADIXES = (
     (re.compile("0[0-7]*"), 8),
     (re.compile("[1-9][0-9]*"), 10),
 )
+_TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
+"""IPv4 addresses as networks without IPv4 reach them (NAT64, RFC 6052, section 2.1)."""
 
 
 def read_host(host: str) -> str:
@@ -48,11 +50,45 @@ def ascii_name(host: str) -> str:
 
 
 def one_spelling(host: str) -> str:
-    """Return an address as everybody writes it: browsers also take `127.1` and `[0::1]`."""
+    """Return an address as everybody writes it: browsers also take `127.1` and `[0::1]`.
+
+    It is what hosts are compared by, not what links are found by. An IPv6 address that leads to an
+    IPv4 address is that one.
+    """
     if host.startswith("["):
-        return f"[{ipaddress.IPv6Address(host[1:-1]).compressed}]"
-    address = _ipv4(host.split("."))
-    return host if address is None else str(address)
+        address = ipaddress.IPv6Address(host[1:-1])
+        return str(_ipv4_within(address) or f"[{address.compressed}]")
+    return str(_ipv4(host.split(".")) or host)
+
+
+def accept_host(text: str) -> str:
+    """Return a host that somebody typed in the form of `one_spelling`.
+
+    It may be a name, an IPv4 address of four decimal numbers or an IPv6 address. InvalidUrl for
+    whatever may mean more, or less, than one host: a URL, a port, a range; `1.2.3` is 1.2.0.3.
+    """
+    name = text.removesuffix(".")
+    if name.startswith("[") != name.endswith("]"):
+        raise InvalidUrl("a bracket has no other")
+    if ":" in name and not name.startswith("["):
+        name = f"[{name}]"
+    name = read_host(name)
+    host = one_spelling(name)
+    if not name.startswith("[") and host != name:
+        raise InvalidUrl(f"the address is to be written as {host}")
+    return host
+
+
+def _ipv4_within(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """Return the IPv4 address that a connection to an IPv6 address ends at, if it is known.
+
+    Every system does so for mapped ones (RFC 4291, section 2.5.5.2), every network with NAT64 for
+    its well-known prefix. Nothing routes IPv4-compatible ones (deprecated, section 2.5.5.1), and
+    6to4 (RFC 3056) names a network behind an IPv4 address, not that address.
+    """
+    if address in _TRANSLATED:
+        return ipaddress.IPv4Address(address.packed[-4:])
+    return address.ipv4_mapped
 
 
 def _ipv4(labels: list[str]) -> ipaddress.IPv4Address | None:

@@ -31,6 +31,7 @@ _USUAL_HOST = re.compile(
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):")
 _HOST_AND_PORT = re.compile(r"[^/?#:]+:[0-9]+(?=[/?#]|$)")
 _SPLIT = re.compile(r"(?P<scheme>https?)://(?P<authority>[^/?#]*)(?P<rest>.*)", re.I | re.S)
+_USER = re.compile(r"(https?://)[^/?#\\]*@", re.I)
 _AUTHORITY = re.compile(r"(?P<host>\[[^\[\]]*\]|[^:\[\]]*)(?::(?P<port>[0-9]{0,5}))?")
 _SENDABLE = re.compile(r"[!-~]+")
 _PRINTABLE_ASCII = "".join(map(chr, range(0x21, 0x7F)))
@@ -133,10 +134,11 @@ def host_of(url: str) -> str | None:
     """Return a target's host as it is compared, without a port, or None if it has none.
 
     Nothing is remembered: of targets each is another, and would push out what `authority` knows.
+    Links of the Go service may have a user name before it, which no target may have now.
     """
     if usual := _USUAL_HOST.match(url):
         return usual["host"].lower()
-    found = _authority_of(url)
+    found = _authority_of(_USER.sub(r"\1", url, count=1) if "@" in url else url)
     if found is None or found.startswith("["):
         return found and found.partition("]")[0] + "]"
     return found.partition(":")[0]
