@@ -5,15 +5,19 @@ from __future__ import annotations
 import argparse
 import getpass
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from urllib.parse import unquote
 
 import msgspec
 import psycopg
 
-from app import codes, targets
+from app import codes, hosts
+from app.commands.numbers import between
 from app.config import PostgresSettings, SettingsError, postgres_from_env
+from app.model.errors import InvalidUrl
 from app.storage.causes import database_cause
 from app.storage.creations import KEPT_HOURS
 from app.storage.moderation import Moderation, moderation
@@ -31,9 +35,21 @@ exit status:
 examples:
   shortener-admin top --by host              what was made most in the last hour
   shortener-admin disable aB3xY9 --reason "phishing, reported by the bank"
+  shortener-admin enable "https://s.example/aB3xY9?qr" --reason "a mistake"
   shortener-admin block evil.example --reason phishing
 """
 _LONGEST_REASON = 500
+_MOST_LINES = 1000
+# All that is ours of a link, with or without where it is: CODE, CODE+, its pictures, the API's.
+_LINK = re.compile(
+    r"(?:https?:/+[^/]+/+|/*[^/:]+(?::[0-9]+)?/+)?/*(?:api/+(?:links/+)?)?"
+    r"(?P<code>[^/.+]+)(?:\+|/qr\.(?:svg|png))?/*",
+    re.IGNORECASE,
+)
+_HOSTS = (
+    "what can be blocked is one host, with all names below it, such as evil.example, 203.0.113.7 or"
+    " [2001:db8::1]: no URL, port, path, range or pattern"
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -156,27 +172,36 @@ def _parser() -> argparse.ArgumentParser:
     top.add_argument("--by", choices=("address", "host"), help="one kind alone (default: both)")
     top.add_argument(
         "--minutes",
-        type=_minutes,
+        type=between(1, KEPT_HOURS * 60),
         default=60,
         help=f"how far back (default 60, at most {KEPT_HOURS * 60})",
     )
-    top.add_argument("--limit", type=int, default=20, help="lines of each kind (default 20)")
+    top.add_argument(
+        "--limit",
+        type=between(1, _MOST_LINES),
+        default=20,
+        help=f"lines of each kind (default 20, at most {_MOST_LINES})",
+    )
     return parser
 
 
 def _code(text: str) -> str:
-    # A link's whole address is what one is told of.
-    code = text.rstrip("/").rpartition("/")[2].removesuffix("+")
-    if not codes.is_alias(code):
-        raise argparse.ArgumentTypeError(f"{text!r} is no code of a link")
+    """Return the code in a link's address as people quote it; it may come from our QR picture."""
+    address = re.split("[?#]", text.strip(), maxsplit=1)[0]
+    found = _LINK.fullmatch(unquote(address))
+    code = found["code"].strip() if found else ""
+    if not codes.is_alias(code) or codes.is_reserved(code):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no code of a link, such as aB3xY9, and no address of one"
+        )
     return code
 
 
 def _host(text: str) -> str:
-    host = targets.host_of(text.strip())
-    if host is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no host")
-    return host
+    try:
+        return hosts.accept_host(text.strip())
+    except InvalidUrl as error:
+        raise argparse.ArgumentTypeError(f"{text!r}: {error.details}; {_HOSTS}") from None
 
 
 def _reason(text: str) -> str:
@@ -184,13 +209,6 @@ def _reason(text: str) -> str:
     if not reason or len(reason) > _LONGEST_REASON or not reason.isprintable():
         raise argparse.ArgumentTypeError(f"a reason has 1 to {_LONGEST_REASON} characters")
     return reason
-
-
-def _minutes(text: str) -> int:
-    minutes = int(text)
-    if not 1 <= minutes <= KEPT_HOURS * 60:
-        raise argparse.ArgumentTypeError(f"minutes are 1 to {KEPT_HOURS * 60}")
-    return minutes
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
+from app.commands.numbers import between
 from app.commands.pid_option import add_pid, become
 from app.doctor.checks import checks
 from app.doctor.report import as_json, as_table, exit_status
@@ -39,6 +40,9 @@ examples:
   doctor --json | jq '.checks[] | select(.status == "fail")'
   make doctor                        for a running `make run`
 """
+_MOST_TASKS = 10_000
+_LONGEST_STOP = 24 * 3600
+"""Seconds."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -82,14 +86,14 @@ def _parser() -> argparse.ArgumentParser:
     add_pid(parser)
     parser.add_argument(
         "--tasks",
-        type=_positive,
+        type=between(1, _MOST_TASKS),
         metavar="N",
         help="tasks that share the database (default: those that report; else 2, as released, and "
         "1 where ENV=local)",
     )
     parser.add_argument(
         "--stop-timeout",
-        type=_positive,
+        type=between(1, _LONGEST_STOP),
         metavar="SECONDS",
         help="the task's stopTimeout (default: of ./task-definition.json, else 60)",
     )
@@ -99,13 +103,6 @@ def _parser() -> argparse.ArgumentParser:
         help="where Loki answers queries, such as http://loki:3100 (default: LOKI_QUERY_URL)",
     )
     return parser
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError(text)
-    return number
 
 
 def _folder() -> str:

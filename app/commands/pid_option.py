@@ -5,14 +5,17 @@ from __future__ import annotations
 import argparse
 import os
 
+from app.commands.numbers import between
 from app.doctor.report import EXIT_USAGE
+
+_LARGEST_PID = (1 << 31) - 1
 
 
 def add_pid(parser: argparse.ArgumentParser) -> None:
     """Let the command take `--pid`."""
     parser.add_argument(
         "--pid",
-        type=int,
+        type=between(1, _LARGEST_PID),
         help="take variables and folder of this process (a worker or master of the service)",
     )
 
