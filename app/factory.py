@@ -187,7 +187,7 @@ def _blueprints(
     """Return all routes, the general ones last."""
     settings, database, origins = shared.settings, shared.database, shared.origins
     admission, access = _access(shared)
-    answers = LinkAnswers(settings.public_base_url)
+    answers = LinkAnswers(settings.public_base_url, links.blocklist)
     creation = LinkCreation(links, managing, answers, shared.counts)
     repeats = Repeats(Repeating(IdempotencyTable(database)))
     lists = Lists(LinkLists(database), TagTable(database))

@@ -22,7 +22,7 @@ from app.model.errors import (
 )
 from app.model.links import Known, LinkList, NoLink, PlainLink
 from app.model.managed_links import Terms
-from app.states import BLOCKED, Destination, check_active, destination
+from app.states import Destination, check_open, destination, targets_of
 from app.storage.cache import LinkCache
 from app.storage.links import LinkTable
 from app.targets import Target
@@ -70,7 +70,7 @@ class Links:
         self._cache = cache
         self._own_hosts = own_hosts
         self._local = local
-        self._blocklist = blocklist or Blocklist()
+        self.blocklist = blocklist or Blocklist()
 
     def shorten(self, url: str, *, owner: UUID | None, request_host: str) -> tuple[str, bool]:
         """Return the code for a target and whether it is new.
@@ -95,7 +95,7 @@ class Links:
         asked = targets.authority(request_host)
         own_hosts = self._own_hosts if asked is None else self._own_hosts | {asked}
         target = targets.accept(url, own_hosts=own_hosts, local=self._local)
-        self._blocklist.check(target.url)
+        self.blocklist.check(target.url)
         return target
 
     def resolve(self, code: str, visitor: Visitor = NOBODY) -> Resolved:
@@ -119,20 +119,21 @@ class Links:
         """
         found, known, _ = self._find(code)
         if isinstance(known, Terms):
-            self._check(known, scheduled=True)
+            with contextlib.suppress(LinkNotStarted):
+                self._check(known)
         return found
 
     def preview(self, code: str) -> Preview:
         """Return where a link may lead; nothing counts. Errors: as `resolve`."""
         found, known, _ = self._find(code)
-        targets_of = [known.target]
+        leads_to: tuple[str, ...] = (known.target,)
         if isinstance(known, Terms):
-            self._check(known, scheduled=False)
-            targets_of = [*(rule.url for rule in known.rules), known.target]
+            self._check(known)
+            leads_to = targets_of(known)
         title, created_at = None, None
         with contextlib.suppress(DatabaseUnavailable):  # the cache knows where it leads
             title, created_at = self._table.described(found)
-        return Preview(found, title, tuple(dict.fromkeys(targets_of)), created_at)
+        return Preview(found, title, leads_to, created_at)
 
     def at_hand(self, code: str) -> PlainLink | None:
         """Return what `resolve` would find in the process, if that is a plain link.
@@ -156,15 +157,9 @@ class Links:
         """
         return self._table.owned_by(owner, MOST_LISTED, within=within)
 
-    def _check(self, terms: Terms, *, scheduled: bool) -> None:
+    def _check(self, terms: Terms) -> None:
         """Raise what the link answers instead of leading anywhere."""
-        try:
-            check_active(terms, datetime.now(UTC))
-        except LinkNotStarted:
-            if not scheduled:
-                raise
-        if any(map(self._blocklist.covers, (terms.target, *(rule.url for rule in terms.rules)))):
-            raise LinkGone(BLOCKED)
+        check_open(terms, datetime.now(UTC), self.blocklist.covers)
 
     def _find(self, code: str) -> tuple[str, PlainLink | Terms, bool]:
         """Return the code as it is kept, what is known of it, and whether a cache knew."""
@@ -190,7 +185,7 @@ class Links:
         for _ in range(_READINGS):
             if not isinstance(known, Terms):
                 break
-            sent = destination(known, visitor, datetime.now(UTC), self._blocklist.covers)
+            sent = destination(known, visitor, datetime.now(UTC), self.blocklist.covers)
             if not sent.limited or not visitor.counts or self._use_visit(code, known):
                 return known, sent
             # None was left, or the link was changed meanwhile: the table knows.

@@ -42,8 +42,8 @@ _EDITS = 5
 _FOR_ANYBODY = frozenset({"url", "alias", "expires_at", "max_visits"})
 # What is told of a link and cannot be set; sent back as it was, it is let be.
 _TOLD = frozenset({
-    "code", "state", "short_url", "created_at", "changed_at", "visits", "visitors", "bots",
-    "last_visit_at",
+    "code", "state", "blocked", "short_url", "created_at", "changed_at", "visits", "visitors",
+    "bots", "last_visit_at",
 })  # fmt: skip
 _PLAIN = ("starts_at", "expires_at", "max_visits", "redirect_status", "forward_query", "rules")
 

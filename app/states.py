@@ -82,12 +82,10 @@ def destination(
 ) -> Destination:
     """Return where a visitor is sent; raise LinkGone, LinkNotStarted or InvalidUrl.
 
-    `blocked` tells whether nobody may be sent to a URL.
+    `blocked` tells whether nobody may be sent to a URL; see `leads_to_blocked`.
     """
-    check_active(terms, moment)
+    check_open(terms, moment, blocked)
     target = _chosen(terms, visitor)
-    if blocked(target):
-        raise LinkGone(BLOCKED)
     if terms.forward_query:
         target = with_query(target, visitor.query)
         if not is_sendable(target):  # before a visit is used up: it would take nobody anywhere
@@ -98,14 +96,30 @@ def destination(
     return Destination(target, terms.redirect_status, terms.max_visits is not None, expires_in)
 
 
-def check_active(terms: Terms, moment: datetime) -> None:
+def targets_of(terms: Terms) -> tuple[str, ...]:
+    """Return where a link leads anybody, each once, in the order in which it is decided."""
+    return tuple(dict.fromkeys((*(rule.url for rule in terms.rules), terms.target)))
+
+
+def leads_to_blocked(terms: Terms, blocked: Callable[[str], bool]) -> bool:
+    """Tell whether a link leads anybody to what is blocked; then it sends nobody anywhere.
+
+    Also those whom it would send elsewhere: a link that shows most people something harmless, and
+    the one or other something else, is one that does harm.
+    """
+    return any(map(blocked, targets_of(terms)))
+
+
+def check_open(terms: Terms, moment: datetime, blocked: Callable[[str], bool]) -> None:
     """Raise LinkGone or LinkNotStarted for a link that sends nobody anywhere."""
     state = state_of(terms, moment)
+    if state in GONE:
+        raise LinkGone(GONE[state])
+    if leads_to_blocked(terms, blocked):
+        raise LinkGone(BLOCKED)
     if state is State.SCHEDULED and terms.starts_at is not None:
         wait = math.ceil((terms.starts_at - moment).total_seconds())
         raise LinkNotStarted(retry_after=max(1, wait))
-    if state in GONE:
-        raise LinkGone(GONE[state])
 
 
 def with_query(target: str, query: str) -> str:

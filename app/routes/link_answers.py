@@ -6,17 +6,19 @@ from datetime import UTC, datetime
 
 from flask import Request, Response
 
+from app.blocking import Blocklist
 from app.model.managed_links import ManagedLink
 from app.routes.answers import in_utc, json_answer
 from app.routes.schemas import LinkBody
-from app.states import state_of
+from app.states import leads_to_blocked, state_of
 
 
 class LinkAnswers:
     """Makes answers about links; `base` is PUBLIC_BASE_URL, if it is set."""
 
-    def __init__(self, base: str | None) -> None:
+    def __init__(self, base: str | None, blocklist: Blocklist) -> None:
         self._base = base
+        self._blocklist = blocklist
 
     def short_url(self, request: Request, code: str) -> str:
         """Return a link's own address: under PUBLIC_BASE_URL, or where the request was sent to."""
@@ -39,6 +41,7 @@ class LinkAnswers:
             forward_query=terms.forward_query,
             rules=list(terms.rules),
             state=state_of(terms, datetime.now(UTC)),
+            blocked=leads_to_blocked(terms, self._blocklist.covers),
             created_at=_utc(link.created_at),
             changed_at=_utc(link.changed_at),
             visits=link.visits,

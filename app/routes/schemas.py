@@ -119,6 +119,13 @@ class LinkBody(msgspec.Struct, frozen=True):
     forward_query: bool | None
     rules: list[Rule]
     state: StateName
+    blocked: Annotated[
+        bool,
+        Meta(
+            description="Whether it, or a rule of it, leads to a host that the people who run the"
+            " service blocked: then it answers 410, whatever its state"
+        ),
+    ]
     created_at: Moment | None
     changed_at: Moment | None
     visits: int

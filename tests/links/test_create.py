@@ -40,6 +40,7 @@ def test_the_answer_of_today_gains_the_whole_link(
         "forward_query": None,
         "rules": [],
         "state": "active",
+        "blocked": False,
         "created_at": link["created_at"],
         "changed_at": link["changed_at"],
         "visits": 0,

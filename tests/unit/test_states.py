@@ -7,7 +7,7 @@ import pytest
 
 from app.model.errors import LinkGone, LinkNotStarted
 from app.model.managed_links import Condition, QueryParameter, Rule, State, Terms
-from app.states import destination, looked_up, state_of, with_query
+from app.states import BLOCKED, destination, looked_up, state_of, targets_of, with_query
 from app.visitors import Visitor, from_anywhere
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
@@ -79,12 +79,28 @@ def test_what_has_not_started_says_when_to_come_back() -> None:
     assert refused.value.retry_after == 91
 
 
-def test_a_blocked_host_is_gone_whichever_rule_leads_there() -> None:
+@pytest.mark.parametrize("headers", [{"accept_language": "pt"}, {}], ids=str)
+@pytest.mark.parametrize("starts_at", [None, AFTER])
+def test_a_rule_that_leads_to_a_blocked_host_takes_the_link_along(
+    headers: dict[str, str], starts_at: datetime | None
+) -> None:
     link = led((Condition(language="pt"), "https://bad.example/"))
+    link = msgspec.structs.replace(link, starts_at=starts_at)
 
-    with pytest.raises(LinkGone):
-        destination(link, visitor(accept_language="pt"), NOW, lambda url: "bad" in url)
-    assert not destination(link, visitor(), NOW, lambda url: "bad" in url).limited
+    with pytest.raises(LinkGone) as refused:
+        destination(link, visitor(**headers), NOW, lambda url: "bad" in url)
+
+    assert refused.value.details == BLOCKED
+
+
+def test_a_link_leads_to_the_targets_of_its_rules_and_its_own_each_once() -> None:
+    link = led(
+        (Condition(language="pt"), "https://pt/"),
+        (Condition(language="en"), PLAIN.target),
+        (Condition(language="fr"), "https://pt/"),
+    )
+
+    assert targets_of(link) == ("https://pt/", PLAIN.target)
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ VALUES: Mapping[str, Any] = {
     "starts_at": None,
     "expires_at": None,
     "LinkBody.state": "active",
+    "blocked": False,
     "created_at": "2026-11-20T09:15:00Z",
     "changed_at": "2026-11-24T16:40:00Z",
     "last_visit_at": "2026-11-27T18:02:11Z",
