@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Protocol
 
 from app.model.errors import InvalidUrl, LinkGone, LinkNotStarted
-from app.model.managed_links import Condition, Device, State, Terms
+from app.model.managed_links import Condition, Device, Rule, State, Terms
 from app.targets import is_sendable
 
 QR_PARAMETER = "qr"
@@ -139,16 +139,18 @@ def with_query(target: str, query: str) -> str:
 def _chosen(terms: Terms, visitor: Visitor) -> str:
     if not terms.rules:
         return terms.target
-    language = _language(terms, visitor)
-    for rule in terms.rules:
-        if _met(rule.condition, visitor, language):
+    rules = [rule for rule in terms.rules if _met_but_for_language(rule.condition, visitor)]
+    language = _language(rules, visitor)
+    for rule in rules:
+        wanted = rule.condition.language
+        if wanted is None or wanted.lower() == language:
             return rule.url
     return terms.target
 
 
-def _language(terms: Terms, visitor: Visitor) -> str | None:
-    """Return the one language of all rules that suits the visitor best."""
-    offered = [rule.condition.language for rule in terms.rules if rule.condition.language]
+def _language(rules: Iterable[Rule], visitor: Visitor) -> str | None:
+    """Return the one language that suits the visitor best, of rules that could send them away."""
+    offered = [rule.condition.language for rule in rules if rule.condition.language]
     return looked_up(visitor.languages, offered) if offered else None
 
 
@@ -166,10 +168,8 @@ def looked_up(ranges: Iterable[str], offered: Iterable[str]) -> str | None:
     return None
 
 
-def _met(condition: Condition, visitor: Visitor, language: str | None) -> bool:
+def _met_but_for_language(condition: Condition, visitor: Visitor) -> bool:
     if condition.device is not None and condition.device != visitor.device:
-        return False
-    if condition.language is not None and condition.language.lower() != language:
         return False
     if condition.country is not None and condition.country != visitor.country:
         return False

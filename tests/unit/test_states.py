@@ -172,6 +172,43 @@ def test_of_several_languages_the_visitors_favourite_decides() -> None:
     assert sent_to(link, visitor(accept_language="pt;q=0, *")) == "https://e.com/"
 
 
+ENGLISH_FIRST = "en-US,en;q=0.9,pt;q=0.8"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Condition(language="en", device="ios"),
+        Condition(language="en", country="BR"),
+        Condition(language="en", query=QueryParameter("a", "b")),
+    ],
+    ids=["device", "country", "query"],
+)
+@pytest.mark.parametrize("first", [True, False])
+def test_a_language_of_a_rule_that_does_not_hold_vetoes_no_other(
+    other: Condition, *, first: bool
+) -> None:
+    rules = [(other, "https://en/"), (Condition(language="pt"), "https://pt/")]
+    link = led(*(rules if first else rules[::-1]))
+
+    assert sent_to(link, visitor(accept_language=ENGLISH_FIRST)) == "https://pt/"
+
+
+def test_the_favourite_is_one_of_the_rules_that_hold() -> None:
+    link = led(
+        (Condition(language="pt"), "https://pt/"),
+        (Condition(language="en", device="ios"), "https://en-ios/"),
+        (Condition(language="en", query=QueryParameter("a", "b")), "https://en-query/"),
+    )
+
+    assert sent_to(link, visitor(user_agent=IPHONE, accept_language=ENGLISH_FIRST)) == (
+        "https://en-ios/"
+    )
+    assert sent_to(link, visitor("a=b", accept_language=ENGLISH_FIRST)) == "https://en-query/"
+    assert sent_to(link, visitor(accept_language=ENGLISH_FIRST)) == "https://pt/"
+    assert sent_to(link, visitor(accept_language="en")) == "https://e.com/"
+
+
 def test_a_parameter_is_compared_decoded() -> None:
     link = led((Condition(query=QueryParameter("a b", "é+")), "https://yes/"))
 
