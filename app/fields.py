@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import msgspec
@@ -25,10 +25,16 @@ MOST_VISITS = 2**53 - 1
 
 _LONGEST_PARAMETER = 256
 # RFC 3339, section 5.6; the standard library's reader also takes what that does not.
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.A)
+_MOMENT = re.compile(
+    r"(\d{4}-\d\d-\d\d[Tt ](?:[01]\d|2[0-3]):[0-5]\d:)([0-5]\d|60)((?:\.\d+)?)"
+    r"([Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)",
+    re.A,
+)
+_LEAP_SECOND = "60"
 _LANGUAGE = re.compile(r"[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8}){0,7}")
 _COUNTRY = re.compile(r"[A-Za-z]{2}")
-_YEARS = range(1970, 9999)
+_FIRST_YEAR, _LAST_YEAR = 1970, 9999
+"""In UTC; RFC 3339 writes four digits, and so does Python."""
 
 GivenTarget = Annotated[
     str,
@@ -40,7 +46,7 @@ GivenTarget = Annotated[
 GivenMoment = Annotated[
     str,
     Meta(
-        description="RFC 3339 with any offset or Z, fractions allowed",
+        description="RFC 3339 with any offset or Z, fractions allowed; of the years 1970 to 9999",
         extra_json_schema={"format": "date-time"},
     ),
 ]
@@ -74,21 +80,30 @@ GivenForward = Annotated[
 GivenName = Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": 256})]
 
 
-class GivenParameter(msgspec.Struct, frozen=True):
+class GivenParameter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A parameter of the visitor's query."""
 
     name: GivenName
     value: Annotated[str, Meta(extra_json_schema={"maxLength": _LONGEST_PARAMETER})]
 
 
-class GivenCondition(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What must be true of a visitor; at least one, and all that are given."""
+class GivenCondition(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What must be true of a visitor; at least one, and all that are given.
+
+    A name that is none is refused: without the condition it was meant for, the rule would be wider.
+    """
 
     device: (
         Annotated[str, Meta(extra_json_schema={"enum": ["ios", "android", "desktop"]})] | None
     ) = None
     language: (
-        Annotated[str, Meta(description="A language tag, looked up as RFC 4647, section 3.4 says")]
+        Annotated[
+            str,
+            Meta(
+                description="A language tag, looked up as RFC 4647, section 3.4 says among those of"
+                " the rules whose other conditions hold"
+            ),
+        ]
         | None
     ) = None
     country: (
@@ -101,7 +116,7 @@ class GivenCondition(msgspec.Struct, frozen=True, omit_defaults=True):
     query: GivenParameter | None = None
 
 
-class GivenRule(msgspec.Struct, frozen=True):
+class GivenRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where visitors are sent who meet a condition; the first rule that matches decides."""
 
     condition: GivenCondition = msgspec.field(name="if")
@@ -192,18 +207,38 @@ def check_tags(tags: Collection[str]) -> None:
 
 
 def moment(name: str, text: str | None) -> datetime | None:
-    """Return a moment of RFC 3339 in UTC; raise InvalidLink."""
+    """Return a moment of RFC 3339 in UTC; raise InvalidLink.
+
+    A leap second is the first instant of the next day, as clocks that count none have it.
+    """
     if text is None:
         return None
-    reason = f"{name} must be a moment as in RFC 3339, such as 2026-11-27T18:30:00-03:00"
-    if not _MOMENT.fullmatch(text):
-        raise InvalidLink(reason)
     try:
-        read = datetime.fromisoformat(text.upper()).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise InvalidLink(reason) from None
-    if read.year not in _YEARS:
-        raise InvalidLink(f"{name} must be between the years {_YEARS.start} and {_YEARS.stop}")
+        read = _read_moment(text)
+    except ValueError:
+        raise InvalidLink(
+            f"{name} must be a moment as in RFC 3339, such as 2026-11-27T18:30:00-03:00"
+        ) from None
+    except OverflowError:  # its offset leads out of the years that can be written
+        read = None
+    if read is None or read.year < _FIRST_YEAR:
+        raise InvalidLink(f"{name} must be in the years {_FIRST_YEAR} to {_LAST_YEAR}, in UTC")
+    return read
+
+
+def _read_moment(text: str) -> datetime:
+    """Return a moment in UTC; raise ValueError, or OverflowError for a year Python has not."""
+    parts = _MOMENT.fullmatch(text)
+    if parts is None:
+        raise ValueError
+    minute, second, fraction, offset = parts.groups()
+    if second != _LEAP_SECOND:
+        return datetime.fromisoformat(text.upper()).astimezone(UTC)
+    last = datetime.fromisoformat(f"{minute}59{fraction}{offset}".upper()).astimezone(UTC)
+    read = last + timedelta(seconds=1)
+    # They are put in where a month ends in UTC, and nowhere else (RFC 3339, section 5.7).
+    if (read.day, read.hour, read.minute) != (1, 0, 0):
+        raise ValueError
     return read
 
 

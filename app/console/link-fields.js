@@ -115,7 +115,7 @@ function aliasField() {
 
 function momentField(label, name) {
   const hint = say("moment.hint", { zone: zone.replaceAll("_", " ") });
-  const made = field(label, { type: "datetime-local", name, max: "9998-12-31T23:59" }, { optional: true, hint });
+  const made = field(label, { type: "datetime-local", name, max: "9999-12-31T23:59" }, { optional: true, hint });
   let kept = null;
   const get = () => {
     if (made.value() === localText(kept)) return kept;
@@ -126,6 +126,7 @@ function momentField(label, name) {
     made.input.value = localText(kept);
   };
   const check = () => {
+    if (made.value() && made.value() === localText(kept)) return true; // the end of 9999 may be past `max` here
     if (!made.input.validity.badInput && made.input.validity.valid) return true;
     made.fail(say("moment.wrong"));
     return false;

@@ -75,7 +75,9 @@ class MomentType(click.ParamType[str]):
             if ahead is not None:
                 span = timedelta(**{_UNITS[ahead[2]]: int(ahead[1])})
                 return _sent(datetime.now(UTC) + span)
-            return _sent(datetime.fromisoformat(text).astimezone())
+            moment = datetime.fromisoformat(text)
+            # By the clock here only where no offset is given: the year 9999 ends elsewhere later.
+            return _sent(moment if moment.tzinfo else moment.astimezone())
         except (ValueError, OverflowError):
             self.fail(
                 f"{value!r} is no moment: take 2026-12-31, '2026-12-31 18:00', +3d (m, h, d, w) "

@@ -1,9 +1,12 @@
 """Make, show, list, edit and end links."""
 
 import json
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from shorten.tables import moment
+from shorten.values import MomentType
 
 from tests.cli.conftest import Shorten, in_process
 from tests.harness.service import Service
@@ -189,3 +192,19 @@ def test_a_rule_that_is_none_is_explained(shorten: Shorten, rule: str, reason: s
 
     assert refused.status == 2
     assert reason in refused.err
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Pacific/Auckland", "America/Sao_Paulo"])
+def test_the_last_moment_is_sent_and_shown_wherever_one_is(
+    monkeypatch: pytest.MonkeyPatch, zone: str
+) -> None:
+    last = "9999-12-31T23:59:59Z"
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("TZ", zone)
+        time.tzset()
+        sent = MomentType().convert(last, None, None)
+        shown = moment(last)
+    time.tzset()
+
+    assert sent == last
+    assert shown

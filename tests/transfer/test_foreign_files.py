@@ -283,3 +283,27 @@ def test_what_they_say_is_kept(client: FlaskClient, bearer: Headers, bring: Brin
         link = client.get(f"/api/links/{code}", headers=bearer).get_json()
         assert {name: link[name] for name in expected} == expected, code
         assert link["code"] == code
+
+
+def test_moments_are_read_as_rfc_3339_writes_them(
+    client: FlaskClient, bearer: Headers, bring: Bring, refusals: Any
+) -> None:
+    moments = {
+        "leap": "2016-12-31T23:59:60Z",
+        "never": "9999-12-31T23:59:59Z",
+        "offset": "2026-01-01T00:00:00+05:99",
+    }
+    header = "createdAt,domain,shortCode,shortUrl,longUrl,title,tags,visits\n"
+    rows = [
+        f"{moment},s.test,when-{name},https://s.test/when-{name},https://e.com/{name},,,0\n"
+        for name, moment in moments.items()
+    ]
+
+    told = refusals(bring("".join([header, *rows]).encode()))
+
+    created = {
+        name: client.get(f"/api/links/when-{name}", headers=bearer).get_json()["created_at"]
+        for name in ("leap", "never")
+    }
+    assert created == {"leap": "2017-01-01T00:00:00Z", "never": "9999-12-31T23:59:59Z"}
+    assert [(line, code) for line, code, _ in told] == [(4, "when-offset")]

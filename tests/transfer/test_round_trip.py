@@ -63,6 +63,7 @@ LINKS: list[dict[str, Any]] = [
             {"if": {"query": {"name": "a", "value": "=b"}}, "url": "https://e.com/'q"},
         ],
     },
+    {"starts_at": "1970-01-01T00:00:00Z", "expires_at": "9999-12-31T23:59:59.999999Z"},
 ]
 
 

@@ -31,6 +31,16 @@ def fields(**given: Any) -> Fields:
         # Lisbon leaves summer time at 01:00 UTC: the same wall time twice, an hour apart.
         ("2026-10-25T01:30:00+01:00", (2026, 10, 25, 0, 30, 0, 0)),
         ("2026-10-25T01:30:00+00:00", (2026, 10, 25, 1, 30, 0, 0)),
+        ("1970-01-01T00:00:00Z", (1970, 1, 1, 0, 0, 0, 0)),
+        ("9999-12-31T23:59:59Z", (9999, 12, 31, 23, 59, 59, 0)),
+        ("9999-12-31T23:59:59.999999Z", (9999, 12, 31, 23, 59, 59, 999999)),
+        ("9999-12-31T20:59:59-03:00", (9999, 12, 31, 23, 59, 59, 0)),
+        ("2026-11-27T18:30:00-00:00", (2026, 11, 27, 18, 30, 0, 0)),
+        ("2026-11-27T18:30:00+23:59", (2026, 11, 26, 18, 31, 0, 0)),
+        # RFC 3339, section 5.8: leap seconds.
+        ("1990-12-31T23:59:60Z", (1991, 1, 1, 0, 0, 0, 0)),
+        ("1990-12-31T15:59:60-08:00", (1991, 1, 1, 0, 0, 0, 0)),
+        ("2026-12-31t23:59:60.25z", (2027, 1, 1, 0, 0, 0, 250000)),
     ],
 )
 def test_moments_have_any_offset_and_are_kept_in_utc(text: str, moment: tuple[int, ...]) -> None:
@@ -48,11 +58,22 @@ def test_moments_have_any_offset_and_are_kept_in_utc(text: str, moment: tuple[in
         "2026-02-30T00:00:00Z", "2026-11-27T24:00:00Z", "2026-11-27T18:30:00+25:00",
         "2026-11-27T18:30Z", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59-03:00",
         "٢٠٢٦-11-27T18:30:00Z", "infinity", "2026-11-27T18:30:00Z\n",
+        "2026-11-27T18:30:00+05:99", "2026-11-27T18:30:00+05:60", "2026-11-27T18:30:00-24:00",
+        "2026-11-27T18:60:00Z", "2026-11-27T18:30:61Z", "2026-11-27T18:30:60Z",
+        "2026-12-31T23:59:60+01:00", "2026-12-30T23:59:60Z", "9999-12-31T23:59:60Z",
     ],
 )  # fmt: skip
 def test_what_is_no_moment_is_refused(text: str) -> None:
     with pytest.raises(InvalidLink, match="starts_at"):
         fields(starts_at=text)
+
+
+@pytest.mark.parametrize(
+    "text", ["1969-12-31T23:59:59Z", "9999-12-31T23:59:59-00:01", "9999-12-31T23:59:60Z"]
+)
+def test_years_that_are_refused_are_named(text: str) -> None:
+    with pytest.raises(InvalidLink, match="expires_at must be in the years 1970 to 9999, in UTC"):
+        fields(expires_at=text)
 
 
 def test_expiry_is_after_the_start() -> None:
