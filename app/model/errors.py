@@ -299,6 +299,18 @@ class NotFound(ServiceError):
     message = "Not found"
 
 
+class PayloadTooLarge(ServiceError):
+    """The body is longer than it may be here; the details say how long that is."""
+
+    status = 413
+    code = "PAYLOAD_TOO_LARGE"
+    message = "Payload too large"
+
+    def __init__(self, longest: int) -> None:
+        """Give the bytes that are allowed."""
+        super().__init__(f"the body may have at most {longest} bytes")
+
+
 class UnsupportedMediaType(ServiceError):
     """The body is not declared to be JSON."""
 

@@ -9,6 +9,7 @@ import msgspec
 
 from app.model.errors import InvalidImport
 from app.model.transfers import Format, Record, Refusal
+from app.nesting import is_too_deep
 from app.transfer.documents import Document
 from app.transfer.encodings import to_utf8
 from app.transfer.formats import READERS, recognised
@@ -178,10 +179,10 @@ def _members(value: bytes | None) -> list[str]:
 
 
 def _named(value: bytes) -> cells.Row:
+    if is_too_deep(value):
+        raise cells.Unreadable("the record is nested too deeply")
     try:
         members = msgspec.json.decode(value, type=dict[str, Any])
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise cells.Unreadable("the record is no JSON in UTF-8") from None
-    except RecursionError:
-        raise cells.Unreadable("the record is nested too deeply") from None
     return {cells.plain_name(name): each for name, each in members.items()}

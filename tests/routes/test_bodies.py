@@ -148,3 +148,84 @@ def test_no_other_letter_is_taken_for_two(client: FlaskClient) -> None:
 
     assert answer.get_json()["code"] == "INVALID_PAYLOAD"
     assert "`password`" in answer.get_json()["error"]
+
+
+DEPTHS = [65, 900, 990, 1_000, 8_000, 20_000]
+WITH_A_BODY = [
+    ("POST", "/api/", "url"),
+    ("POST", "/api/", "more"),
+    ("POST", "/api/signup", "email"),
+    ("POST", "/api/login", "password"),
+    ("POST", "/api/links/bulk", "links"),
+    ("PATCH", "/api/tags/x", "name"),
+    ("POST", "/api/keys", "scopes"),
+    ("POST", "/api/imports", "name"),
+    ("POST", "/api/account/password", "current_password"),
+    ("POST", "/api/account/logout-everywhere", "keys"),
+    ("DELETE", "/api/account", "links"),
+    *(
+        ("PATCH", "/api/links/none", name)
+        for name in ("title", "tags", "rules", "url", "max_visits", "starts_at", "more")
+    ),
+]
+
+
+def nested(depth: int, begin: str, end: str) -> str:
+    """Return JSON of so many levels, the last of which holds a number."""
+    return begin * depth + "1" + end * depth
+
+
+@pytest.mark.parametrize(("method", "path", "member"), WITH_A_BODY, ids="-".join)
+def test_what_is_nested_too_deeply_is_told_so_at_any_depth(
+    client: FlaskClient, bearer: dict[str, str], method: str, path: str, member: str
+) -> None:
+    answers = [
+        client.open(
+            path,
+            method=method,
+            data=f'{{"{member}":{nested(depth - 1, begin, end)}}}',
+            headers=bearer,
+            content_type="application/json",
+        )
+        for depth in DEPTHS
+        for begin, end in (('{"a":', "}"), ("[", "]"))
+    ]
+
+    told = {(answer.status_code, answer.get_json()["details"]) for answer in answers}
+    assert told == {(400, "the body is nested too deeply")}
+
+
+def test_so_it_is_where_nothing_is_closed_or_said(client: FlaskClient) -> None:
+    for body in (b"[" * 1_000, b'{"url":' * 1_000, b'["\\"]",' * 1_000):
+        answer = client.post("/api/", data=body, content_type="application/json")
+
+        assert answer.get_json()["details"] == "the body is nested too deeply"
+
+
+@pytest.mark.parametrize("inside", ["[" * 200, "{" * 200, '\\"[[' * 200, "\\\\"])
+def test_brackets_in_a_text_nest_nothing(client: FlaskClient, target: str, inside: str) -> None:
+    body = f'{{"more":"{inside}","even":{nested(63, "[", "]")},"url":"{target}"}}'
+
+    answer = client.post("/api/", data=body, content_type="application/json")
+
+    assert answer.status_code == 201
+
+
+def test_what_is_long_and_flat_is_not_deep(client: FlaskClient, target: str) -> None:
+    answer = client.post("/api/", json={"url": target, "more": [[], {}] * 1_000})
+
+    assert answer.status_code == 201
+
+
+@pytest.mark.parametrize("path", ["/api/", "/api/signup", "/api/login"])
+def test_a_body_that_is_too_long_is_told_how_much_is_allowed(
+    client: FlaskClient, path: str
+) -> None:
+    answer = client.post(path, json={"url": "x" * 200_000})
+
+    assert answer.status_code == 413
+    assert answer.get_json() == {
+        "error": "Payload too large: the body may have at most 131072 bytes",
+        "code": "PAYLOAD_TOO_LARGE",
+        "details": "the body may have at most 131072 bytes",
+    }

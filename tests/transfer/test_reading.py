@@ -189,6 +189,13 @@ def test_empty_lines_and_rows_are_nothing() -> None:
         (b'{"code":"abc","url":"e.com","visits":"many"}', "Expected `int | null`, got `str`"),
         (b'{"code":"abc","url":"\xff"}', "the line is no JSON in UTF-8"),
         (b"[1]", "Expected `object`, got `array`"),
+        *(
+            (
+                b'{"code":"abc","url":"e.com","rules":' + b"[" * depth + b"]" * depth + b"}",
+                "the line is nested too deeply",
+            )
+            for depth in (64, 900, 990, 1_000, 8_000, 50_000)
+        ),
         (b'{"rules":' + b"[" * 50_000, "the line is nested too deeply"),
     ],
 )

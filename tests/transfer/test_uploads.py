@@ -148,6 +148,9 @@ def test_what_cannot_be_taken_is_told_and_the_rest_is_taken(
         {"code": "ends-first", "url": "e.com", "starts_at": "2030-01-01T00:00:00Z",
          "expires_at": "2029-01-01T00:00:00Z"},
         {"code": "bad-rule", "url": "e.com", "rules": [{"if": {}, "url": "e.com"}]},
+        {"code": "wide-rule", "url": "e.com",
+         "rules": [{"if": {"device": "ios", "contry": "BR"}, "url": "e.com"}]},
+        {"code": "bad-offset", "url": "e.com", "expires_at": "2030-01-01T00:00:00+05:99"},
         {"code": "bad-count", "url": "e.com", "visits": -1},
         {"code": "many-tags", "url": "e.com", "tags": [str(n) for n in range(21)]},
         {"code": "null-title", "url": "e.com", "title": "\u0000"},
@@ -165,11 +168,35 @@ def test_what_cannot_be_taken_is_told_and_the_rest_is_taken(
     assert [(line, code) for line, code, _ in told] == [
         (line, record["code"] if line != 4 else "theirs-x") for line, record in enumerate(bad, 3)
     ]
-    assert {line: reason for line, _, reason in told if line in {3, 5, 16}} == {
+    assert {line: reason for line, _, reason in told if line in {3, 5, 13, 18}} == {
         3: "Alias already taken",
         5: "the account has a link of this code with another target",
-        16: "the account has a link of this code with another target",
+        13: "Invalid link: rules: Object contains unknown field `contry` - at `$[0].if`",
+        18: "the account has a link of this code with another target",
     }
+
+
+@pytest.mark.parametrize("depth", [63, 900, 1_000, 8_000])
+def test_what_is_nested_too_deeply_is_told_of_each_kind_of_file(
+    bring: Bring, refusals: Any, depth: int
+) -> None:
+    deep = "[" * depth + "]" * depth
+
+    def named(name: str) -> str:
+        return f'{{"key":"{name}-{depth}","url":"https://e.com","domain":"d.test","tags":'
+
+    files = {
+        "jsonl": f'{{"code":"j-{depth}","url":"https://e.com","rules":{deep}}}',
+        "csv": f"code,url,rules\nc-{depth},https://e.com,{deep}\n",
+        "dub": f"[{named('flat')}[]}},{named('deep')}{deep}}}]",
+    }
+
+    for kind, text in files.items():
+        brought = bring(text.encode(), kind)
+
+        assert (brought["links"], brought["refused"]) == (kind == "dub", 1), kind
+        ((_, _, reason),) = refusals(brought)
+        assert depth == 63 or "nested too deeply" in reason
 
 
 def test_a_blocked_host_is_refused_in_targets_and_rules(

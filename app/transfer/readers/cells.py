@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -11,6 +12,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from app.fields import LONGEST_TITLE
+from app.nesting import is_too_deep
 from app.transfer.moments import rfc3339
 
 Row = Mapping[str, Any]
@@ -90,7 +92,8 @@ def tags(row: Row, *names: str) -> list[str] | None:
     for name in names:
         value = row.get(name)
         if isinstance(value, str) and value.startswith("["):
-            value = _decoded(value)
+            with contextlib.suppress(Unreadable):
+                value = decoded(value, name)
         if isinstance(value, str):
             value = _BETWEEN_TAGS.split(value)
         if isinstance(value, list):
@@ -119,11 +122,15 @@ def refuse_password(row: Row) -> None:
         raise Unreadable("the link asks for a password, which links here cannot")
 
 
-def _decoded(value: str) -> Any:
+def decoded(cell: str, name: str, verb: str = "are") -> Any:
+    """Return the JSON of a cell; raise Unreadable."""
+    written = cell.encode("utf-8", "replace")
+    if is_too_deep(written):
+        raise Unreadable(f"{name} {verb} nested too deeply")
     try:
-        return msgspec.json.decode(value)
+        return msgspec.json.decode(written)
     except msgspec.DecodeError:
-        return value
+        raise Unreadable(f"{name} {verb} no JSON") from None
 
 
 def _tag(value: Any) -> str:

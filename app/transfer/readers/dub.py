@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
 from app.model.transfers import Record
 from app.transfer.readers import cells
 
@@ -39,10 +37,7 @@ def _rules(row: cells.Row) -> list[Any]:
     rules = [{"if": {"device": each}, "url": row[each]} for each in _DEVICES if row.get(each)]
     countries = row.get("geo") or {}
     if isinstance(countries, str):
-        try:
-            countries = msgspec.json.decode(countries)
-        except msgspec.DecodeError:
-            raise cells.Unreadable("geo is no JSON") from None
+        countries = cells.decoded(countries, "geo", "is")
     if not isinstance(countries, dict):
         raise cells.Unreadable("geo is no object")
     return rules + [{"if": {"country": each}, "url": url} for each, url in countries.items()]

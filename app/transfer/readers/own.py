@@ -8,6 +8,7 @@ import msgspec
 
 from app.formulas import unguarded
 from app.model.transfers import RECORD_FIELDS, Record
+from app.nesting import is_too_deep
 from app.transfer.readers import cells
 
 SIGNATURES = (frozenset({"code", "url"}),)
@@ -22,14 +23,14 @@ _TRUTH = {"true": True, "false": False}
 
 def of_line(line: bytes) -> Record:
     """Return what a line of JSON tells; raise Unreadable."""
+    if is_too_deep(line):
+        raise cells.Unreadable("the line is nested too deeply")
     try:
         return _decode(line)
     except msgspec.ValidationError as error:
         raise cells.Unreadable(str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise cells.Unreadable("the line is no JSON in UTF-8") from None
-    except RecursionError:
-        raise cells.Unreadable("the line is nested too deeply") from None
 
 
 def record(row: cells.Row) -> Record:
@@ -60,12 +61,5 @@ def _value(name: str, cell: str) -> Any:
     if name == "tags":
         return cells.tags({name: cell}, name)
     if name == "rules":
-        return _json(cell)
+        return cells.decoded(cell, "rules")
     return cell
-
-
-def _json(cell: str) -> Any:
-    try:
-        return msgspec.json.decode(cell)
-    except msgspec.DecodeError:
-        raise cells.Unreadable("rules are no JSON") from None
