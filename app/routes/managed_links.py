@@ -13,7 +13,7 @@ from app.model.callers import Scope
 from app.model.errors import InvalidJson
 from app.routes.admission import Admission
 from app.routes.answers import empty_answer
-from app.routes.bodies import BodyReader
+from app.routes.bodies import LONGEST_OF_OWNERS, BodyReader
 from app.routes.link_answers import LinkAnswers, seen_revisions
 from app.routes.origins import Origins
 
@@ -38,6 +38,7 @@ def managed_links_blueprint(
     def change(code: str) -> Response:
         caller = admission.owner(request, Scope.LINKS_WRITE)
         accept = partial(links.accept, request_host=request.host)
+        request.max_content_length = LONGEST_OF_OWNERS
         patch = patches.read(request)
         changed = managing.change(code, patch, caller, accept, seen_revisions(request))
         return answers.answer(request, changed)

@@ -69,10 +69,18 @@ class CreateBody(GivenFields, frozen=True):
 
     @property
     def is_plain(self) -> bool:
-        """Tell whether there is nothing but a target."""
-        return not any(
-            getattr(self, name) for name in self.__struct_fields__ if name != "url"
-        ) and (self.forward_query is None and self.max_visits is None)
+        """Tell whether there is nothing but a target: what `checked` takes for nothing is none."""
+        return (
+            self.alias is None
+            and self.starts_at is None
+            and self.expires_at is None
+            and self.max_visits is None
+            and self.redirect_status is None
+            and self.forward_query is None
+            and not self.tags
+            and not self.rules
+            and (self.title is None or not self.title.strip())
+        )
 
 
 class SignupBody(msgspec.Struct, frozen=True):

@@ -3,6 +3,7 @@
 import threading
 from typing import Any
 
+import msgspec
 import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
@@ -76,6 +77,52 @@ def test_a_thousand_links_and_no_more(client: FlaskClient, bearer: Bearer, targe
 
 def test_it_needs_an_account(client: FlaskClient, target: str) -> None:
     assert send(client, {}, [{"url": target}]).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"Alias": "{code}", "Expires_At": "2020-01-01T00:00:00Z"},
+        {"ALIAS": "{code}", "alias": "{code}-exact"},
+        {"MAX_VISITS": 1, "Title": "A title", "more": 1},
+        {"Expires_at": ""},
+        {"Redirect_Status": 0},
+        {"alias": ""},
+        {"max_visits": 0},
+        {"starts_at": ""},
+        {"Tags": "x"},
+        {"url": 5},
+        {"more": msgspec.json.decode("[" * 63 + "]" * 63), "max_visits": 5},
+    ],
+    ids=lambda body: str(body)[:60],
+)
+@pytest.mark.parametrize("name", ["url", "URL"])
+def test_a_link_is_read_as_it_is_alone(
+    client: FlaskClient, bearer: Bearer, target: str, body: dict[str, Any], name: str
+) -> None:
+    def link(code: str) -> dict[str, Any]:
+        return {
+            given: value.format(code=code) if isinstance(value, str) else value
+            for given, value in {name: target, **body}.items()
+        }
+
+    def outcome(status: int, answer: dict[str, Any], code: str) -> Any:
+        made = answer.get("link")
+        if made is None:
+            return status, {k: v for k, v in answer.items() if k != "status"}
+        volatile = {"code", "short_url", "created_at", "changed_at"}
+        told = {k: v for k, v in made.items() if k not in volatile}
+        return status, told, answer["short_code"].replace(code, "") if body.get("Alias") else ""
+
+    suffix = target.rpartition("/")[2]
+    alone, together = f"alone-{suffix}", f"among-{suffix}"
+
+    one = client.post("/api/", json=link(alone), headers=bearer)
+    (many,) = send(client, bearer, [link(together)]).get_json()["links"]
+
+    assert outcome(one.status_code, one.get_json(), alone) == outcome(
+        many["status"], many, together
+    )
 
 
 def test_a_body_may_be_larger_than_that_of_one_link_and_is_bounded(
@@ -228,6 +275,51 @@ class TestAKey:
         assert [one["short_code"] for one in second[:3]] == made
         assert third == second
         assert number_of_links(module_database) == before + 5
+
+    @pytest.mark.parametrize("bulk", [True, False], ids=["bulk", "one"])
+    def test_stands_for_what_is_said_and_not_for_how_it_is_written(
+        self, client: FlaskClient, bearer: Bearer, target: str, key: str, *, bulk: bool
+    ) -> None:
+        links = [
+            f'{{"url":"{target}","title":"x","tags":["a"],"rules":null}}',
+            f'{{ "tags" : ["\\u0061"],\n"more":1, "Title":"x", "url":"{target}" }}',
+        ]
+        refused = ['{"url":5,"a":{"b":1,"c":[]}}', '{"a": {"c": [ ], "b": 1}, "url": 5}', "[1 , 2]"]
+        if bulk:
+            path = "/api/links/bulk"
+            bodies = [
+                f'{{"links":[{link},{other},[1,2]]}}'
+                for link, other in zip(links, refused, strict=False)
+            ]
+            bodies.append(f'{{"links":[{links[1]},{refused[1]},{refused[2]}] }}')
+            bodies.append(f'{{"Links":[{links[1]},{refused[1]},{refused[2]}],"more":[]}}')
+        else:
+            path, bodies = "/api/", links
+        headers = {**bearer, "Idempotency-Key": key, "Content-Type": "application/json"}
+
+        answers = [client.post(path, data=body, headers=headers) for body in bodies]
+        other = client.post(path, data=bodies[0].replace('"x"', '"y"'), headers=headers)
+
+        assert {answer.status_code for answer in answers} == {200 if bulk else 201}
+        assert len({answer.data for answer in answers}) == 1
+        assert (other.status_code, other.get_json()["code"]) == (422, "IDEMPOTENCY_KEY_REUSED")
+
+    @pytest.mark.parametrize("other", ['{"url":6}', "[]", '{"url":5,"more":1}', "1e999", '"ÿ"'])
+    def test_tells_links_apart_that_are_none(
+        self, client: FlaskClient, bearer: Bearer, key: str, other: str
+    ) -> None:
+        headers = {**bearer, "Idempotency-Key": key, "Content-Type": "application/json"}
+
+        statuses = [
+            client.post(
+                "/api/links/bulk",
+                data=f'{{"links":[{link}]}}'.encode("latin-1"),  # which makes no UTF-8 of the last
+                headers=headers,
+            ).status_code
+            for link in ('{"url":5}', '{"url": 5 }', other)
+        ]
+
+        assert statuses == [200, 200, 422]
 
     def test_lasts_a_day(
         self,

@@ -1,11 +1,13 @@
 """`POST /api/` with more than a target."""
 
+import json
 import re
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 
+from app.routes.schemas import CreateBody
 from tests.links.conftest import Create, Follow
 from tests.routes.conftest import MakeClient
 
@@ -59,18 +61,49 @@ def test_the_short_url_is_under_our_own_domain(make_client: MakeClient, target: 
     assert body["link"]["short_url"] == "https://s.example/own-domain"
 
 
-@pytest.mark.parametrize("nothing", [None, [], ""])
-def test_what_is_null_or_empty_is_not_given(
-    client: FlaskClient, bearer: Bearer, target: str, nothing: object
+NOTHING: dict[str, list[Any]] = {"title": [None, "", " "], "tags": [None, []], "rules": [None, []]}
+FALSY: tuple[object, ...] = ("", 0, 0.0, False, [], {})
+FIELDS = [name for name in CreateBody.__struct_fields__ if name != "url"]
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_what_a_change_takes_for_nothing_is_not_given(
+    client: FlaskClient, bearer: Bearer, target: str, field: str
 ) -> None:
-    fields = ("title", "alias") if nothing == "" else ("tags", "rules")
-    body = {"url": target, **dict.fromkeys(fields, nothing)}
+    _, plain = post(client, {"url": target}, bearer)
 
-    first, second = post(client, body, bearer), post(client, {"url": target}, bearer)
+    for nothing in NOTHING.get(field, [None]):
+        status, body = post(client, {"url": target, field: nothing}, bearer)
 
-    assert (first[0], second[0]) == (201, 200)
-    assert first[1]["short_code"] == second[1]["short_code"]
-    assert "link" not in first[1]
+        assert (status, body["short_code"]) == (200, plain["short_code"]), nothing
+        assert "link" not in body
+
+
+@pytest.mark.parametrize("headers", [True, False], ids=["somebody", "nobody"])
+@pytest.mark.parametrize("field", FIELDS)
+def test_what_looks_like_nothing_is_judged_as_it_is_beside_others(
+    client: FlaskClient, bearer: Bearer, target: str, field: str, *, headers: bool
+) -> None:
+    """An end that makes no sense must not become a link without one."""
+    who = bearer if headers else None
+    for value in FALSY:
+        if value in NOTHING.get(field, []) or (field, value) == ("forward_query", False):
+            continue
+        beside = {"expires_at": "2999-01-01T00:00:00Z"} if field != "expires_at" else {}
+
+        alone = post(client, {"url": target, field: value}, who)
+        other = post(client, {"url": target, "max_visits": 5, **beside, field: value}, who)
+
+        assert 400 <= alone[0] < 500, value
+        assert alone == other, value
+
+
+def test_a_query_is_not_forwarded_where_that_is_said(
+    client: FlaskClient, bearer: Bearer, target: str
+) -> None:
+    status, body = post(client, {"url": target, "forward_query": False}, bearer)
+
+    assert (status, body["link"]["forward_query"]) == (201, False)
 
 
 def test_a_managed_link_is_one_of_its_own_that_dedupe_never_finds(
@@ -197,6 +230,120 @@ def test_a_field_of_another_type_is_no_json_for_us(
 
     assert (status, body["code"]) == (400, "INVALID_JSON")
     assert next(iter(field)) in body["details"]
+
+
+WIDER: list[tuple[dict[str, Any], str]] = [
+    ({"if": {"device": "ios", "contry": "BR"}, "url": "https://e.com"}, "contry"),
+    ({"if": {"device": "ios", "Country": "BR"}, "url": "https://e.com"}, "Country"),
+    ({"if": {"device": "ios"}, "url": "https://e.com", "unless": {}}, "unless"),
+    ({"if": {"query": {"name": "a", "value": "b", "vlaue": "c"}}, "url": "https://e.com"}, "vlaue"),
+]
+
+
+@pytest.mark.parametrize(("rule", "unknown"), WIDER, ids=lambda value: str(value)[:50])
+def test_a_condition_that_is_none_makes_no_rule_wider(
+    client: FlaskClient, bearer: Bearer, create: Create, rule: dict[str, Any], unknown: str
+) -> None:
+    link = create()
+    body = {"url": link["url"], "rules": [rule]}
+    bulk = {"links": [body, {"url": link["url"]}]}
+
+    made = client.post("/api/", json=body, headers=bearer)
+    changed = client.patch(f"/api/links/{link['code']}", json={"rules": [rule]}, headers=bearer)
+    many = client.post("/api/links/bulk", json=bulk, headers=bearer).get_json()["links"]
+
+    for answer in (made, changed):
+        assert answer.status_code == 400
+    assert [one["status"] for one in many] == [400, 201]
+    for told in (made.get_json(), changed.get_json(), many[0]):
+        assert told["code"] == "INVALID_LINK"
+        assert f"`{unknown}`" in told["details"]
+        assert "rules[0]" in told["details"]
+    shown = client.get(f"/api/links/{link['code']}", headers=bearer).get_json()
+    assert shown["rules"] == []
+
+
+@pytest.mark.parametrize("name", ["expires_at", "starts_at"])
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("9999-12-31T23:59:59Z", "9999-12-31T23:59:59Z"),
+        ("9999-12-31T23:59:59.999999-00:00", "9999-12-31T23:59:59.999999Z"),
+        ("2099-12-31T15:59:60-08:00", "2100-01-01T00:00:00Z"),
+    ],
+)
+def test_the_last_moments_are_kept_shown_and_given_back(  # noqa: PLR0917
+    client: FlaskClient,
+    bearer: Bearer,
+    create: Create,
+    follow: Follow,
+    name: str,
+    given: str,
+    kept: str,
+) -> None:
+    link = create(**{name: given})
+    path = f"/api/links/{link['code']}"
+
+    followed = [follow(link["code"]) for _ in range(2)]
+    shown = client.get(path, headers=bearer).get_json()
+    again = client.patch(path, json=shown, headers=bearer)
+    listed = client.get("/api/links", headers=bearer).get_json()["links"]
+    page = client.get(f"/{link['code']}", headers={"Accept": "text/html"})
+
+    assert link[name] == shown[name] == kept
+    assert (again.status_code, again.get_json()) == (200, shown)
+    assert listed[0][name] == kept
+    status = 302 if name == "expires_at" else 404
+    assert [answer.status_code for answer in [*followed, page]] == [status] * 3
+    assert name == "expires_at" or int(followed[0].headers["Retry-After"]) > 10**9
+
+
+class TestALinkWithAllThatRulesMayHave:
+    """20 rules, whose targets have 8,192 characters, each escaped."""
+
+    @pytest.fixture
+    def body(self, target: str) -> bytes:
+        """Return it as JSON that escapes whatever it can."""
+        url = target.ljust(8_192, "x")
+        query = {"name": "🙂" * 256, "value": "🙂" * 256}
+        link = {
+            "url": url,
+            "title": "🙂" * 256,
+            "tags": [f"{number:02}".ljust(64, "🙂") for number in range(20)],
+            "rules": [{"if": {"query": query}, "url": url}] * 20,
+        }
+        escaped = "".join(f"\\u{ord(character):04x}" for character in url)
+        return json.dumps(link).replace(url, escaped).encode()
+
+    def test_can_be_made_and_changed_in_every_way(
+        self, client: FlaskClient, bearer: Bearer, body: bytes
+    ) -> None:
+        headers = {**bearer, "Content-Type": "application/json"}
+
+        made = client.post("/api/", data=body, headers=headers)
+        code = made.get_json()["short_code"]
+        changed = client.patch(f"/api/links/{code}", data=body, headers=headers)
+        many = client.post("/api/links/bulk", data=b'{"links":[%s]}' % body, headers=headers)
+
+        assert len(body) > 1 << 20
+        assert (made.status_code, changed.status_code) == (201, 200)
+        assert len(changed.get_json()["rules"]) == 20
+        assert [one["status"] for one in many.get_json()["links"]] == [201]
+
+    def test_is_too_much_of_a_stranger(self, client: FlaskClient, body: bytes) -> None:
+        answer = client.post("/api/", data=body, content_type="application/json")
+
+        assert answer.status_code == 413
+        assert "at most 131072 bytes" in answer.get_json()["error"]
+
+    @pytest.mark.parametrize(("method", "path"), [("POST", "/api/"), ("PATCH", "/api/links/none")])
+    def test_more_is_told_how_much_is_allowed(
+        self, client: FlaskClient, bearer: Bearer, method: str, path: str
+    ) -> None:
+        answer = client.open(path, method=method, json={"url": "x" * (2 << 20)}, headers=bearer)
+
+        assert answer.status_code == 413
+        assert "at most 2097152 bytes" in answer.get_json()["error"]
 
 
 class TestWithoutAnAccount:
