@@ -36,7 +36,9 @@ Errors have one shape, whoever refuses: `error` for people, with the reason wher
 `NOT_FOUND`, a method that a path does not take 405 `METHOD_NOT_ALLOWED` with `Allow`, as JSON too.
 
 A body is JSON, declared as `application/json`. As `text/plain`, as a form or undeclared it is \
-taken too, but for pages of other sites (403 `FOREIGN_ORIGIN`). Names of fields may have any case.
+taken too, but for pages of other sites (403 `FOREIGN_ORIGIN`). Names of fields may have any case, \
+but for those of a link that is changed and those of its rules. A body has 64 levels at most, and \
+131072 bytes where its operation does not say more.
 
 Programs call with an API key instead of a token, as `Authorization: Bearer fon_…` or as \
 `X-API-Key`. A key may do what its scopes say (403 `FORBIDDEN` otherwise); one that is limited to \

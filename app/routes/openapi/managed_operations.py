@@ -5,6 +5,7 @@ from __future__ import annotations
 from app.model import errors
 from app.model.callers import Scope
 from app.routes import schemas
+from app.routes.bodies import LONGEST_OF_OWNERS
 from app.routes.openapi.operation import HTML, REPEATING, RESOLVING, Answer, Operation
 
 _OWN = (
@@ -72,7 +73,8 @@ def _on_many() -> tuple[Operation, ...]:
         ),
         Operation(
             "post", "/api/links/bulk", "createLinks", "Links", "Shorten many URLs",
-            "Up to 1,000 links, each as `createLink` takes it; one answer for each, in order. One"
+            "Up to 1,000 links, each as `createLink` takes it; one answer for each, in order. At"
+            f" most {LONGEST_OF_OWNERS} bytes. One"
             " that is refused does not undo the others. A hundred links count as one request. Sent"
             " again with the same `Idempotency-Key`, it makes no link twice, also when the first"
             " attempt ended in the middle.",
@@ -122,7 +124,8 @@ def _on_one() -> tuple[Operation, ...]:
         Operation(
             "patch", _AT, "changeLink", "Links", "Change a link",
             "A JSON merge patch (RFC 7396): what is absent stays, null clears. The code cannot be"
-            " changed. In force everywhere within 5 seconds." + _SEEN,
+            " changed. Names of fields are taken exactly as they are here, and others are refused."
+            f" At most {LONGEST_OF_OWNERS} bytes. In force everywhere within 5 seconds." + _SEEN,
             (_LINK,),
             (
                 *_OWN, errors.InvalidJson, errors.InvalidUrl, errors.InvalidLink,

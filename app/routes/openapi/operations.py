@@ -6,6 +6,7 @@ from app.config import REDIRECT_STATUSES
 from app.model import errors
 from app.model.callers import Scope
 from app.routes import schemas
+from app.routes.bodies import LONGEST, LONGEST_OF_OWNERS
 from app.routes.openapi.access_operations import access
 from app.routes.openapi.managed_operations import managed_links, pictures
 from app.routes.openapi.operation import (
@@ -37,7 +38,7 @@ def _links() -> tuple[Operation, ...]:
             " target, and the answer tells all of it; only the same owner's same alias for the same"
             " target is found. With a token the link is the user's; without one it is nobody's, and"
             " takes `alias`, `expires_at` and `max_visits` alone. `/api` without the slash is the"
-            " same.",
+            f" same. The body has at most {LONGEST} bytes, with a token {LONGEST_OF_OWNERS}.",
             (
                 Answer(201, "A new link", schemas.NewLink),
                 Answer(200, "The link that the same owner already has", schemas.KnownLink),
