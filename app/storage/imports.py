@@ -68,6 +68,10 @@ _NEWEST = Statement(f"""
     LIMIT {LISTED}
 """)  # noqa: S608  # columns and a number of ours
 _DELETE = Statement(f"DELETE FROM imports WHERE {_OWN} RETURNING id")  # noqa: S608  # ours
+# Only where the refused part begins: another may have been taken there meanwhile.
+_FORGET_AT = Statement(f"""
+    DELETE FROM imports WHERE {_OWN} AND received = %(offset)s RETURNING id
+""")  # noqa: S608  # columns of ours
 _REFUSALS = Statement("""
     SELECT line, code, reason FROM import_refusals
     WHERE import_id = %(id)s AND line > %(after)s ORDER BY line LIMIT %(limit)s
@@ -130,6 +134,10 @@ class ImportTable:
     def delete(self, id_: UUID, caller: Caller) -> bool:
         """Forget an import; tell whether there was one."""
         return bool(self._rows(_DELETE, id=id_, owner=caller.user, tag=caller.tag))
+
+    def forget(self, id_: UUID, caller: Caller, offset: int) -> None:
+        """Forget an import that has come this far and can come no further."""
+        self._rows(_FORGET_AT, id=id_, owner=caller.user, tag=caller.tag, offset=offset)
 
     def refusals(self, id_: UUID, after: int, limit: int) -> list[Refusal]:
         """Return what was refused behind a line."""

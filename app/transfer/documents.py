@@ -8,13 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from app.model.errors import InvalidImport
 from app.transfer.pieces import LONGEST, TOO_LONG, Piece, Place, whole
 
 _TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\]"]', re.S)
 _STRING_END = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*"', re.S)
 _DEEPEST = 64
 _CUT_OFF = "the document ends in this record"
+_TOO_DEEP = "the document is nested too deeply, and is not read from here on"
 
 
 class Document:
@@ -31,6 +31,8 @@ class Document:
 
     def pieces(self, data: bytes, *, last: bool) -> Iterator[Piece]:
         """Give the objects that are whole; one that the last part leaves open is a fault."""
+        if self.place.lost:
+            return
         data = self.rest + data
         begin, at = -1, 0
         while (at := self._after_string(data, at)) >= 0 and (found := _TOKEN.search(data, at)):
@@ -41,6 +43,10 @@ class Document:
             elif token in {b"{", b"["}:
                 if self._opens(token):
                     begin = found.start()
+                elif len(self._stack) > _DEEPEST:
+                    yield Piece(self._number, None, _TOO_DEEP)
+                    self.place, self.rest = Place(line=self._number + 1, lost=True), b""
+                    return
             elif token in {b"}", b"]"} and self._closes():
                 if not self._skipping:
                     yield whole(self._number, data[begin:at])
@@ -66,8 +72,6 @@ class Document:
             self._depth += 1
             return self._depth == 1
         self._stack += token.decode()
-        if len(self._stack) > _DEEPEST:
-            raise InvalidImport("the document is nested too deeply")
         return False
 
     def _closes(self) -> bool:

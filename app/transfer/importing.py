@@ -60,7 +60,9 @@ class Importing:
     ) -> tuple[Import, list[str]]:
         """Take the next part of a file; return how far it is now, and the targets of new links.
 
-        Errors: NotFound, OffsetConflict, InvalidImport, TransfersBusy, DatabaseUnavailable.
+        A file whose beginning is none that can be read can never go on: its import is forgotten,
+        and is none of those that are open. Errors: NotFound, OffsetConflict, InvalidImport,
+        TransfersBusy, DatabaseUnavailable.
         """
         self._turns.take()
         try:
@@ -70,7 +72,11 @@ class Importing:
             if offset != upload.told.offset:
                 raise OffsetConflict(upload.told.offset)
             _check_length(upload.told, part)
-            read = self._read(upload, caller.user, part, accept)
+            try:
+                read = self._read(upload, caller.user, part, accept)
+            except InvalidImport:
+                self._table.forget(id_, caller, offset)
+                raise
             told, new = self._links.take(read)
         finally:
             self._turns.give_back()

@@ -38,6 +38,8 @@ class Place(msgspec.Struct, frozen=True, omit_defaults=True):
     depth: int = 0
     """Brackets that are open in the record that is skipped."""
     in_string: bool = False
+    lost: bool = False
+    """Nothing that comes can be told apart."""
 
 
 class Splitter(Protocol):

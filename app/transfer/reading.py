@@ -48,7 +48,7 @@ class PartReader:
     def read(self, part: bytes, *, last: bool) -> Iterator[tuple[int, Record] | Refusal]:
         """Give the records that are whole with the lines where they begin, and what is none.
 
-        InvalidImport: the file is none that can be read.
+        InvalidImport: the file is none that can be read; no record of it has been given.
         """
         encoding, tail, data = to_utf8(self.reading.encoding, self.reading.tail, part, last=last)
         self.reading = msgspec.structs.replace(self.reading, encoding=encoding, tail=tail)
@@ -89,6 +89,8 @@ class PartReader:
             self._begun(LINES, Format.JSONL)
             return data
         for piece in Document(Place(), b"").pieces(data, last=False):
+            if piece.fault is not None:
+                raise InvalidImport(piece.fault)
             self._begun(DOCUMENT, recognised(wanted, _members(piece.value)))
             return data
         return None

@@ -228,6 +228,24 @@ def test_a_file_of_another_kind_is_refused(content: bytes, format_: str) -> None
         read(content, format_)
 
 
+def test_a_first_record_that_cannot_be_read_says_why() -> None:
+    content = b'[{"address":"abc","target":"' + b"x" * LONGEST + b'"}]'
+
+    with pytest.raises(InvalidImport, match="longer than 256 KiB"):
+        read(content, "kutt")
+
+
+@pytest.mark.parametrize("part", [None, 7])
+def test_nothing_is_read_behind_a_nesting_too_deep(part: int | None) -> None:
+    good = b'{"address":"abc","target":"e.com"}'
+    content = b"[" + good + b"," + b"[" * 100 + good + b"]" * 101 + b"[" + good + b"]"
+
+    found = codes(read(content, "kutt", part))
+
+    assert [line for line, _ in found] == [1, 2]
+    assert found[1][1].startswith("! the document is nested too deeply")
+
+
 def test_pages_of_an_api_may_follow_each_other() -> None:
     page = '{"data":[{"address":"abc","target":"e.com"}]}\n'
     other = '{"data":[]}{"data":[{"address":"abd","target":"e.com"}]}'

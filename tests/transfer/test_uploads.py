@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from app.config import postgres_from_env
 from app.storage.connections import connect
@@ -335,6 +336,52 @@ def test_five_may_be_open(client: FlaskClient, sign_up: SignUp) -> None:
 
     assert (refused.status_code, refused.get_json()["code"]) == (409, "TOO_MANY_IMPORTS")
     assert taken.status_code == 201
+
+
+@pytest.mark.parametrize("format_", ["auto", "kutt"])
+@pytest.mark.parametrize("part", [1 << 20, 6])
+def test_wrong_files_are_forgotten_and_lock_nobody_out(
+    client: FlaskClient, sign_up: SignUp, format_: str, part: int
+) -> None:
+    headers = sign_up()
+
+    refused = [
+        send_until_refused(client, headers, b"url,title\nhttps://e.com/%d,x\n" % n, format_, part)
+        for n in (1, 2, 3, 4, 5, 5)
+    ]
+    listed = client.get("/api/imports", headers=headers).get_json()["imports"]
+    done = upload(client, headers, many(f"after-{format_}-{part}", 2), "auto")
+
+    assert [(each.status_code, each.get_json()["code"]) for each in refused] == [
+        (400, "INVALID_IMPORT")
+    ] * 6
+    assert listed == []
+    assert done["links"] == 2
+
+
+def send_until_refused(
+    client: FlaskClient, headers: Headers, content: bytes, format_: str, part: int
+) -> TestResponse:
+    id_ = begin(client, headers, content, format_)["id"]
+    for at in range(0, len(content), part):
+        answer = send(client, headers, id_, at, content[at : at + part])
+        if answer.status_code != 200:
+            return answer
+    pytest.fail("the file was taken")
+
+
+def test_a_document_nested_too_deeply_behind_its_beginning_is_told_and_ends(
+    client: FlaskClient, bearer: Headers, refusals: Any
+) -> None:
+    content = b'[{"address":"deep-one","target":"e.com"},' + b"[" * 100 + b'{"address":"x"}'
+    begun = begin(client, bearer, content, "kutt")
+    send(client, bearer, begun["id"], 0, content[:50])
+
+    done = send(client, bearer, begun["id"], 50, content[50:]).get_json()["import"]
+
+    assert (done["state"], done["links"], done["refused"]) == ("done", 1, 1)
+    ((line, _, reason),) = refusals(done)
+    assert (line, reason) == (2, "the document is nested too deeply, and is not read from here on")
 
 
 def test_an_import_is_forgotten_after_a_month_without_a_part(

@@ -134,7 +134,9 @@ def _one_import() -> tuple[Operation, ...]:
             f"At most {LONGEST_PART} bytes, cut anywhere, taken once: its whole records and the new"
             " `offset` are stored together, or neither is. Codes of six letters or digits stay as"
             " they are written, others become small. A link that the account has already is"
-            " `unchanged`; what cannot be taken is refused alone, with its line and the reason.",
+            " `unchanged`; what cannot be taken is refused alone, with its line and the reason."
+            " A file whose beginning is none of a known kind is refused as a whole, and its import"
+            " is forgotten.",
             (Answer(200, "The import as it is now", schemas.OneImport, headers=_ONE),),
             (*_OF_ONE, errors.InvalidQuery, errors.InvalidImport, errors.OffsetConflict,
              errors.TransfersBusy),
