@@ -139,7 +139,8 @@ class _Session:
 
     def move_on(self, part: Part, taken: Taken, told: Import) -> Import:
         """Note what was refused, and where the next part begins."""
-        refusals = [*part.refusals, *taken.refusals][: max(0, MOST_REFUSALS - told.refused)]
+        refused = _one_a_line([*part.refusals, *taken.refusals])
+        refusals = refused[: max(0, MOST_REFUSALS - told.refused)]
         if refusals:
             self.rows(
                 sql.REFUSE,
@@ -254,3 +255,14 @@ def _once_each(
         elif first.setdefault(link.code, link) is not link:
             repeated.append(link)
     return list(first.values()), repeated
+
+
+def _one_a_line(refusals: Sequence[Refusal]) -> list[Refusal]:
+    """Return one refusal for each line: several codes of one record may each be refused."""
+    lines: dict[int, Refusal] = {}
+    for each in refusals:
+        first = lines.setdefault(each.line, each)
+        if first is not each:
+            reason = f"{first.reason}; {each.code}: {each.reason}"
+            lines[each.line] = Refusal(each.line, first.code, reason)
+    return list(lines.values())

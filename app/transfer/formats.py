@@ -8,16 +8,13 @@ from app.model.errors import InvalidImport
 from app.model.transfers import Format, Record
 from app.transfer.readers import bitly, cells, dub, kutt, own, shlink, yourls
 
-Reader = Callable[[cells.Row], Record]
-
-READERS: dict[str, Reader] = {
+_READERS: dict[str, Callable[[cells.Row], Record]] = {
     Format.JSONL: own.record,
     Format.CSV: own.record,
     Format.YOURLS: yourls.record,
     Format.KUTT: kutt.record,
     Format.SHLINK: shlink.record,
     Format.DUB: dub.record,
-    Format.BITLY: bitly.record,
 }
 _SIGNATURES = {
     Format.CSV: own.SIGNATURES,
@@ -29,6 +26,11 @@ _SIGNATURES = {
 }
 """In this order: the first that fits is taken."""
 _SHOWN = 200
+
+
+def records(format_: str, row: cells.Row) -> list[Record]:
+    """Return what a row or an object tells: one link, at Bitly one for each of its codes."""
+    return bitly.records(row) if format_ == Format.BITLY else [_READERS[format_](row)]
 
 
 def recognised(wanted: str, names: Iterable[str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -12,7 +12,7 @@ from app.model.transfers import Format, Record, Refusal
 from app.nesting import is_too_deep
 from app.transfer.documents import Document
 from app.transfer.encodings import to_utf8
-from app.transfer.formats import READERS, recognised
+from app.transfer.formats import recognised, records
 from app.transfer.lines import Lines
 from app.transfer.pieces import LONGEST, Piece, Place, Splitter
 from app.transfer.readers import cells, own, yourls
@@ -61,7 +61,7 @@ class PartReader:
             data = begun
         splitter = self._splitter()
         for piece in splitter.pieces(data, last=last):
-            yield self._read_piece(piece)
+            yield from self._read_piece(piece)
         self.rest = splitter.rest
         self.reading = msgspec.structs.replace(self.reading, place=splitter.place)
 
@@ -133,18 +133,18 @@ class PartReader:
         kind = Lines if reading.kind == LINES else Document
         return kind(reading.place, self.rest)
 
-    def _read_piece(self, piece: Piece) -> tuple[int, Record] | Refusal:
+    def _read_piece(self, piece: Piece) -> Sequence[tuple[int, Record] | Refusal]:
         if piece.fault is not None:
-            return Refusal(piece.line, None, piece.fault)
+            return [Refusal(piece.line, None, piece.fault)]
         code = None
         try:
             if self.reading.kind == LINES:
-                return piece.line, own.of_line(piece.value)
+                return [(piece.line, own.of_line(piece.value))]
             row = self._row(piece.value)
             code = cells.text(row, "code", "shortcode", "keyword", "address", "key")
-            return piece.line, READERS[self.reading.format](row)
+            return [(piece.line, record) for record in records(self.reading.format, row)]
         except cells.Unreadable as error:
-            return Refusal(piece.line, code, str(error))
+            return [Refusal(piece.line, code, str(error))]
 
     def _row(self, value: Any) -> cells.Row:
         if isinstance(value, bytes):

@@ -1,6 +1,7 @@
 """Exports and imports, asked for through the application in this process."""
 
 import itertools
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -16,10 +17,11 @@ from tests.routes.conftest import (  # noqa: F401
     make_client,
     target,
 )
-from tests.transfer.uploading import upload
+from tests.transfer.uploading import export, upload
 
 Headers = dict[str, str]
 Bring = Callable[..., dict[str, Any]]
+ExportOf = Callable[[str], dict[str, Any]]
 SignUp = Callable[[], Headers]
 _numbers = itertools.count(1)
 
@@ -44,6 +46,17 @@ def refusals(client: FlaskClient, bearer: Headers) -> Callable[..., list[tuple[i
         assert answer.status_code == 200, answer.data
         found = answer.get_json()["refusals"]
         return [(each["line"], each["code"], each["reason"]) for each in found]
+
+    return read
+
+
+@pytest.fixture
+def export_of(client: FlaskClient, bearer: Headers) -> ExportOf:  # noqa: F811
+    """Read what an export says of one link."""
+
+    def read(code: str) -> dict[str, Any]:
+        links = map(json.loads, export(client, bearer).splitlines())
+        return next(link for link in links if link["code"] == code)
 
     return read
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from tests.transfer.conftest import Bring, Headers
+from tests.transfer.conftest import Bring, ExportOf, Headers, SignUp
 
 # ruff: noqa: E501  # lines of files are as long as they are
 BITLY = """\
@@ -20,7 +20,7 @@ BITLY_API = {
             "created_at": "2024-03-01T09:30:00+0000",
             "id": "bit.ly/4QwErTy",
             "link": "https://bit.ly/4QwErTy",
-            "custom_bitlinks": ["https://brnd.co/bitly-api"],
+            "custom_bitlinks": ["https://brnd.co/bitly-api", "https://brnd.co/bitly-more"],
             "long_url": "https://e.com/api",
             "title": "From the API",
             "archived": False,
@@ -148,8 +148,8 @@ def _json(value: Any) -> str:
 
 
 FILES: dict[str, tuple[str, str, int, list[str]]] = {
-    "bitly": ("bitly", BITLY, 2, []),
-    "bitly, API": ("bitly", _json(BITLY_API), 1, []),
+    "bitly": ("bitly", BITLY, 3, []),
+    "bitly, API": ("bitly", _json(BITLY_API), 3, []),
     "dub": ("dub", DUB, 2, ["Invalid alias"]),
     "dub, API": ("dub", _json(DUB_API), 1, ["the link asks for a password"]),
     "kutt": ("kutt", _json(KUTT), 2, ["the link asks for a password"]),
@@ -182,7 +182,7 @@ def _renamed(text: str, name: str) -> str:
     """Give each test's links codes of their own: the file's tests share a database."""
     mark = "".join(each for each in name if each.isalnum())
     for code in (
-        "bitly-", "3ZyXw9", "dub-", "Dub-", "kUtT42", "kutt-", "shlink-", "aB3dE", "yourls-", "ozh",
+        "bitly-", "3AbCdEf", "4QwErTy", "3ZyXw9", "dub-", "Dub-", "kUtT42", "kutt-", "shlink-", "aB3dE", "yourls-", "ozh",
     ):  # fmt: skip
         for before in ("/", '"', ",", ";", "\n"):
             text = text.replace(f"{before}{code}", f"{before}{mark}-{code}")
@@ -202,6 +202,19 @@ CASES: list[tuple[str, str, dict[str, Any]]] = [
         },
     ),
     (BITLY, "3ZyXw9", {"url": "https://e.com/plain", "created_at": "2023-12-31T23:59:59Z"}),
+    (
+        BITLY,
+        "3abcdef",
+        {
+            "url": "https://e.com/spring?x=1",
+            "title": "Spring sale",
+            "tags": ["sale", "2024"],
+            "created_at": "2024-03-01T09:30:00Z",
+            "visits": 0,
+        },
+    ),
+    (_json(BITLY_API), "bitly-more", {"url": "https://e.com/api", "tags": ["one", "two"]}),
+    (_json(BITLY_API), "4qwerty", {"url": "https://e.com/api", "tags": ["one", "two"]}),
     (_json(BITLY_API), "bitly-api", {"tags": ["one", "two"], "title": "From the API"}),
     (
         DUB,
@@ -307,3 +320,125 @@ def test_moments_are_read_as_rfc_3339_writes_them(
     }
     assert created == {"leap": "2017-01-01T00:00:00Z", "never": "9999-12-31T23:59:59Z"}
     assert [(line, code) for line, code, _ in told] == [(4, "when-offset")]
+
+
+def _bitly(code: str, **more: Any) -> dict[str, Any]:
+    return {"link": f"https://bit.ly/{code}", "long_url": "https://e.com/bitly"} | more
+
+
+def _dub(code: str, **more: Any) -> dict[str, Any]:
+    return {"shortLink": f"https://dub.sh/{code}", "key": code, "url": "https://e.com/d"} | more
+
+
+def _shlink(code: str, **more: Any) -> dict[str, Any]:
+    return {"shortCode": code, "longUrl": "https://e.com/shlink"} | more
+
+
+LATER = "2031-01-01T00:00:00Z"
+NOT_HERE: list[tuple[str, dict[str, Any], str]] = [
+    ("shlink", _shlink("no-rules", hasRedirectRules=True), "the link has redirect rules"),
+    ("dub", _dub("no-pass", password="x"), "the link asks for a password"),
+    ("dub", _dub("no-end", expiresAt=LATER, expiredUrl="https://e.com/over"), "the link leads"),
+    ("dub", _dub("no-test", testVariants=[{"url": "https://e.com/b"}]), "the link leads"),
+    ("bitly", _bitly("no-apps", deeplinks=[{"app_uri_path": "/x"}]), "the link opens apps"),
+]
+
+
+@pytest.mark.parametrize(("format_", "link", "reason"), NOT_HERE)
+def test_what_would_lead_elsewhere_than_it_did_is_refused(
+    bring: Bring, refusals: Any, format_: str, link: dict[str, Any], reason: str
+) -> None:
+    brought = bring(_json([link]).encode(), format_)
+
+    ((line, _, told),) = refusals(brought)
+    assert (brought["links"], line) == (0, 1)
+    assert told.startswith(reason)
+
+
+TAKEN: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
+    ("dub", _dub("is-off", disabledAt="2024-05-01T00:00:00Z"), {"state": "disabled"}),
+    ("dub", _dub("is-archived", archived=True), {"state": "active"}),
+    ("dub", _dub("no-expiry", expiredUrl="https://e.com/over"), {"state": "active"}),
+    ("dub", _dub("no-variants", testVariants=None), {"state": "active"}),
+    ("bitly", _bitly("is-archived-too", archived=True, deeplinks=[]), {"state": "active"}),
+    ("shlink", _shlink("no-rule", hasRedirectRules=False), {"rules": []}),
+    ("shlink", _shlink("forwards", forwardQuery="true"), {"forward_query": True}),
+    ("shlink", _shlink("is-limited", maxVisits="7"), {"max_visits": 7}),
+    (
+        "shlink",
+        _shlink("by-device", deviceLongUrls={"android": "https://e.com/a", "ios": None}),
+        {"rules": [{"if": {"device": "android"}, "url": "https://e.com/a"}]},
+    ),
+]
+
+
+@pytest.mark.parametrize(("format_", "link", "expected"), TAKEN)
+def test_what_links_here_can_do_too_is_taken(
+    bring: Bring,
+    export_of: ExportOf,
+    format_: str,
+    link: dict[str, Any],
+    expected: dict[str, Any],
+) -> None:
+    brought = bring(_json([link]).encode(), format_)
+
+    made = export_of(link.get("key") or link.get("shortCode") or link["link"].rsplit("/", 1)[1])
+    assert brought["links"] == 1
+    assert {name: made[name] for name in expected} == expected
+
+
+def test_a_link_that_bitly_has_deleted_is_deleted(bring: Bring, export_of: ExportOf) -> None:
+    bring(_json([_bitly("was-deleted", is_deleted=True)]).encode(), "bitly")
+
+    assert export_of("was-deleted")["state"] == "deleted"
+
+
+def test_each_code_of_a_link_comes_once_and_counts_once(
+    bring: Bring, export_of: ExportOf, refusals: Any
+) -> None:
+    link = _bitly(
+        "gen-code",
+        custom_bitlinks=["https://bit.ly/gen-first", "bit.ly/gen-more", "bit.ly/gen-code"],
+        total_clicks=9,
+    )
+
+    first, again = (bring(_json([link]).encode(), "bitly") for _ in range(2))
+
+    assert (first["links"], again["links"], again["unchanged"]) == (3, 0, 3)
+    assert [export_of(code)["visits"] for code in ("gen-first", "gen-more", "gen-code")] == [
+        9, 0, 0,
+    ]  # fmt: skip
+
+
+def test_each_code_that_cannot_be_taken_is_told(bring: Bring, refusals: Any) -> None:
+    link = _bitly("half-code", custom_bitlinks=["bit.ly/api", "bit.ly/half-more", "bit.ly/a/b"])
+
+    brought = bring(_json([link]).encode(), "bitly")
+
+    ((line, code, reason),) = refusals(brought)
+    assert (brought["links"], brought["refused"], line, code) == (2, 2, 1, "api")
+    assert "; a/b: Invalid alias" in reason
+
+
+def test_codes_that_others_have_are_each_told(
+    client: FlaskClient, bring: Bring, refusals: Any, sign_up: SignUp
+) -> None:
+    headers = sign_up()
+    for alias in ("theirs-1", "theirs-2"):
+        body = {"url": "https://e.com/theirs", "alias": alias}
+        assert client.post("/api/", json=body, headers=headers).status_code == 201
+    link = _bitly("theirs-1", custom_bitlinks=["bit.ly/theirs-2", "bit.ly/a/b"])
+
+    brought = bring(_json([link]).encode(), "bitly")
+
+    ((_, _, reason),) = refusals(brought)
+    assert brought["refused"] == 3
+    assert all(name in reason for name in ("theirs-1: Alias", "theirs-2: Alias"))
+
+
+def test_a_link_of_very_many_codes_is_refused(bring: Bring, refusals: Any) -> None:
+    link = _bitly("many", custom_bitlinks=[f"bit.ly/many-{n}" for n in range(200)])
+
+    brought = bring(_json([link]).encode(), "bitly")
+
+    assert refusals(brought)[0][2] == "the link has more than 100 codes"

@@ -152,7 +152,8 @@ def _one_import() -> tuple[Operation, ...]:
         Operation(
             "get", _AT + "/refusals", "listRefusals", "Transfers",
             "List what an import did not take",
-            "In the order of the file; the first 10,000 are kept, all are counted.",
+            "In the order of the file; the first 10,000 are kept, all are counted. Where several"
+            " codes of one record are refused, its line is listed once with each code and reason.",
             (Answer(200, "The refusals", schemas.RefusalList),), (*_OF_ONE, errors.InvalidQuery),
             limit="RATE_LIMIT", bearer="required", scope=_WRITE,
             parameters=("import_id", "refusals-after", "refusals-limit"),

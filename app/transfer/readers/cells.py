@@ -122,6 +122,19 @@ def refuse_password(row: Row) -> None:
         raise Unreadable("the link asks for a password, which links here cannot")
 
 
+def refuse(row: Row, name: str, reason: str) -> None:
+    """Raise Unreadable where a link has what links here cannot have: others would lead elsewhere.
+
+    Null, false, and texts, lists and objects with nothing in them are as good as absent.
+    """
+    value = row.get(name)
+    if value and str(value).strip().lower() not in _NOTHING:
+        raise Unreadable(reason)
+
+
+_NOTHING = frozenset({"", "false", "0", "[]", "{}"})
+
+
 def decoded(cell: str, name: str, verb: str = "are") -> Any:
     """Return the JSON of a cell; raise Unreadable."""
     written = cell.encode("utf-8", "replace")

@@ -14,11 +14,20 @@ SIGNATURES = (
     frozenset({"key", "url"}),
 )
 _DEVICES = ("ios", "android")
+_TESTED = "the link leads to several targets in turn (testVariants), which links here cannot"
+_AFTERWARDS = "the link leads elsewhere once it has expired (expiredUrl), which links here cannot"
 
 
 def record(row: cells.Row) -> Record:
-    """Return a link; what dub sends elsewhere by device or country becomes rules."""
+    """Return a link; what dub sends elsewhere by device or country becomes rules.
+
+    One that dub has archived is hidden from its list and leads on; one that it has disabled is
+    disabled. Where an expired link leads matters only if it expires.
+    """
     cells.refuse_password(row)
+    cells.refuse(row, "testvariants", _TESTED)
+    if cells.text(row, "expiresat"):
+        cells.refuse(row, "expiredurl", _AFTERWARDS)
     return Record(
         code=cells.text(row, "key") or cells.code_of(cells.needed(row, "shortlink", "link")),
         url=cells.needed(row, "destinationurl", "url"),
@@ -26,6 +35,7 @@ def record(row: cells.Row) -> Record:
         tags=cells.tags(row, "tags"),
         expires_at=cells.moment(row, "expiresat"),
         rules=_rules(row) or None,
+        disabled_at=cells.moment(row, "disabledat"),
         created_at=cells.creation(row, "createdat"),
         changed_at=cells.moment(row, "updatedat"),
         visits=cells.count(row, "clicks"),
