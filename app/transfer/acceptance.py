@@ -16,6 +16,7 @@ from app.model.errors import InvalidLink, ReservedWord, ServiceError
 from app.model.managed_links import Fields, State
 from app.model.transfers import AcceptedLink, Record, Refusal
 from app.targets import Target
+from app.transfer.pieces import NOT_UTF_8
 
 Accept = Callable[[str], Target]
 """Takes a URL as a target, or raises InvalidUrl or TargetBlocked."""
@@ -36,10 +37,11 @@ class Acceptance:
         """Return the link, or why there is none."""
         try:
             return self._accepted(line, record)
-        except ServiceError as error:
-            return Refusal(line, record.code, error.explained)
         except UnicodeEncodeError:
-            return Refusal(line, record.code, "the record is not in UTF-8")
+            return Refusal(line, record.code, NOT_UTF_8)
+        except ServiceError as error:
+            reason = error.explained if _is_utf8(record) else NOT_UTF_8
+            return Refusal(line, record.code, reason)
 
     def _accepted(self, line: int, record: Record) -> AcceptedLink:
         code = accept_code(record.code)
@@ -96,6 +98,15 @@ def accept_code(text: str) -> str:
 def is_plain(fields: Fields) -> bool:
     """Tell whether nothing but title and tags is there beside the target."""
     return all(getattr(fields, name) in (None, ()) for name in _PLAIN)
+
+
+def _is_utf8(record: Record) -> bool:
+    """Tell whether a record's texts can be written: what was not in UTF-8 cannot."""
+    try:
+        msgspec.json.encode(record)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _given(record: Record, tag: str | None) -> GivenFields:

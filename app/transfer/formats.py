@@ -43,10 +43,15 @@ def recognised(wanted: str, names: Iterable[str]) -> str:
         fits = any(signature <= known for signature in signatures)
         if fits and wanted in {name, Format.AUTO}:
             return name
-    shown = ", ".join(name for name in names if name)[:_SHOWN] or "nothing"
+    shown = _written(", ".join(name for name in names if name)[:_SHOWN] or "nothing")
     if wanted == Format.AUTO:
         raise InvalidImport(f"none of the known kinds of files has these columns: {shown}")
     least = " or ".join(
         " and ".join(sorted(signature)) for signature in _SIGNATURES[Format(wanted)]
     )
     raise InvalidImport(f"a file of {wanted} has at least {least}; this one has {shown}")
+
+
+def _written(text: str) -> str:
+    """Return a text that an answer can have: a table's names may be in another encoding."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

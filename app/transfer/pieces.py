@@ -10,6 +10,8 @@ import msgspec
 LONGEST = 256 * 1024
 """Bytes of one record; a longer one is refused and skipped."""
 TOO_LONG = f"the record is longer than {LONGEST // 1024} KiB"
+NOT_UTF_8 = "the record is not in UTF-8: save the table as CSV UTF-8"
+"""Spreadsheets call it so, beside a plain CSV that is in the machine's own encoding."""
 
 
 class Piece(NamedTuple):

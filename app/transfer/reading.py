@@ -14,9 +14,9 @@ from app.transfer.documents import Document
 from app.transfer.encodings import to_utf8
 from app.transfer.formats import recognised, records
 from app.transfer.lines import Lines
-from app.transfer.pieces import LONGEST, Piece, Place, Splitter
+from app.transfer.pieces import LONGEST, NOT_UTF_8, Piece, Place, Splitter
 from app.transfer.readers import cells, own, yourls
-from app.transfer.tables import DELIMITERS, Table, delimiter_of
+from app.transfer.tables import DELIMITERS, Table, delimiter_of, ends_in_returns, is_utf8
 
 LINES, TABLE, DOCUMENT = "lines", "table", "document"
 _SPREADSHEETS_OWN = b"sep="
@@ -35,6 +35,8 @@ class Reading(msgspec.Struct, frozen=True, omit_defaults=True):
     """How it is cut; empty until that is known."""
     columns: tuple[str, ...] = ()
     delimiter: str = ","
+    returns: bool = False
+    """A table's lines end in CR alone."""
     place: Place = Place()
 
 
@@ -59,6 +61,8 @@ class PartReader:
                 self.rest = data
                 return
             data = begun
+        if self.reading.returns:
+            data = data.replace(b"\r", b"\n")
         splitter = self._splitter()
         for piece in splitter.pieces(data, last=last):
             yield from self._read_piece(piece)
@@ -96,6 +100,9 @@ class PartReader:
         return None
 
     def _begin_table(self, data: bytes, last: bool) -> bytes | None:
+        if ends_in_returns(data, last=last):
+            data = data.replace(b"\r", b"\n")
+            self.reading = msgspec.structs.replace(self.reading, returns=True)
         number, begin, told = 1, 0, ""
         while (end := _line_end(data, begin, last)) is not None:
             line, before = data[begin:end], begin
@@ -144,7 +151,8 @@ class PartReader:
             code = cells.text(row, "code", "shortcode", "keyword", "address", "key")
             return [(piece.line, record) for record in records(self.reading.format, row)]
         except cells.Unreadable as error:
-            return [Refusal(piece.line, code, str(error))]
+            garbled = self.reading.kind == TABLE and not is_utf8(piece.value)
+            return [Refusal(piece.line, code, NOT_UTF_8 if garbled else str(error))]
 
     def _row(self, value: Any) -> cells.Row:
         if isinstance(value, bytes):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 
 from app.transfer.pieces import LONGEST, TOO_LONG, Piece, Place
 
@@ -104,6 +104,27 @@ class Table:
                 if lines.taken > lines.row:
                     return _UNCLOSED if last or lines.left > LONGEST else None
                 return TOO_LONG if lines.left > LONGEST else None
+
+
+def is_utf8(row: Sequence[str]) -> bool:
+    """Tell whether all of a row was in UTF-8; bytes that were not are lone surrogates in it."""
+    try:
+        "".join(row).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def ends_in_returns(data: bytes, *, last: bool) -> bool:
+    """Tell whether the lines of a file end in CR alone, as the first line break in it does.
+
+    So spreadsheets write a CSV for the Macintosh of before 2001, and some still offer it.
+    """
+    first = data.find(b"\r")
+    if first < 0 or 0 <= data.find(b"\n") < first:
+        return False
+    following = data[first + 1 : first + 2]
+    return following != b"\n" if following else last
 
 
 def delimiter_of(header: bytes) -> str:

@@ -102,6 +102,18 @@ def test_separators_are_found(separator: str, told: bool, ending: str) -> None:
     assert found[0][1].url == f"https://e.com/a{separator}b"
 
 
+@pytest.mark.parametrize("part", [None, 1, 5])
+@pytest.mark.parametrize("head", ["", "\r", "sep=;\r"])
+def test_lines_may_end_in_carriage_returns_alone(part: int | None, head: str) -> None:
+    content = head + 'code;url;title\rabc;https://e.com/1;"two\nlines"\r\rabd;https://e.com/2;x'
+
+    found = read(content.encode(), part=part)
+
+    first = 2 + head.count("\r")
+    assert codes(found) == [(first, "abc"), (first + 3, "abd")]
+    assert [each[1].title for each in found if isinstance(each, tuple)] == ["two\nlines", "x"]
+
+
 def test_a_quotation_mark_inside_of_a_cell_is_one() -> None:
     assert codes(read(b'code,url,title\nabc,https://e.com,5" disk\nabd,https://e.com,x\n')) == [
         (2, "abc"),

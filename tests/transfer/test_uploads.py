@@ -370,6 +370,38 @@ def send_until_refused(
     pytest.fail("the file was taken")
 
 
+NOT_UTF_8 = "the record is not in UTF-8: save the table as CSV UTF-8"
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "exc1,https://e.com/1,Promoção,,,",
+        "exc1,https://e.com/1,,é,,",
+        "excé,https://e.com/1,,,,",
+        "exc1,https://é.com/1,,,,",
+        "exc1,https://e.com/1,,,1º,",
+        "exc1,https://e.com/1,,,,amanhã",
+    ],
+)
+def test_a_table_in_windows_1252_says_so(bring: Bring, refusals: Any, row: str) -> None:
+    table = f"code,url,title,tags,visits,expires_at\n{row}\n"
+
+    brought = bring(table.encode("cp1252"))
+
+    ((line, _, reason),) = refusals(brought)
+    assert (brought["links"], line, reason) == (0, 2, NOT_UTF_8)
+
+
+def test_names_of_columns_in_windows_1252_are_told(client: FlaskClient, bearer: Headers) -> None:
+    content = "endereço,título\nx,y\n".encode("cp1252")
+
+    answer = send_until_refused(client, bearer, content, "auto", 1 << 20)
+
+    assert answer.status_code == 400
+    assert answer.get_json()["details"].endswith("endere\ufffdo, t\ufffdtulo")
+
+
 def test_a_document_nested_too_deeply_behind_its_beginning_is_told_and_ends(
     client: FlaskClient, bearer: Headers, refusals: Any
 ) -> None:
