@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.model.errors import InvalidImport
-from app.model.transfers import Record, Refusal
+from app.model.transfers import RECORD_FIELDS, Record, Refusal
 from app.transfer.pieces import LONGEST
 from app.transfer.reading import PartReader, Reading
 
@@ -112,6 +112,36 @@ def test_lines_may_end_in_carriage_returns_alone(part: int | None, head: str) ->
     first = 2 + head.count("\r")
     assert codes(found) == [(first, "abc"), (first + 3, "abd")]
     assert [each[1].title for each in found if isinstance(each, tuple)] == ["two\nlines", "x"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "moment"),
+    [
+        ("2030-12-31 18:00:00", "2030-12-31T18:00:00+00:00"),
+        ("2030-12-31 18:00", "2030-12-31T18:00:00+00:00"),
+        ("2030-12-31", "2030-12-31T00:00:00+00:00"),
+        ("2030-12-31T18:00:00.5-03:00", "2030-12-31T18:00:00.500000-03:00"),
+        ("12/11/2030", "12/11/2030"),
+        ("", None),
+    ],
+)
+def test_moments_of_our_own_table_may_have_gone_through_a_spreadsheet(
+    cell: str, moment: str | None
+) -> None:
+    names = [name for name in RECORD_FIELDS if name.endswith("_at")]
+    table = f"code,url,{','.join(names)}\nabc,e.com{f',{cell}' * len(names)}\n"
+
+    ((_, record),) = (each for each in read(table.encode()) if isinstance(each, tuple))
+
+    assert {getattr(record, name) for name in names} == {moment}
+
+
+def test_moments_of_our_own_lines_stay_as_they_are_written() -> None:
+    line = b'{"code":"abc","url":"e.com","expires_at":"2030-12-31 18:00:00"}'
+
+    ((_, record),) = (each for each in read(line) if isinstance(each, tuple))
+
+    assert record.expires_at == "2030-12-31 18:00:00"  # which is refused where it is checked
 
 
 def test_a_quotation_mark_inside_of_a_cell_is_one() -> None:

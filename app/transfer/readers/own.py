@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -15,9 +16,14 @@ SIGNATURES = (frozenset({"code", "url"}),)
 
 _decode = msgspec.json.Decoder(Record).decode
 _NAMES = {cells.plain_name(name): name for name in RECORD_FIELDS}
-_NUMBERS = frozenset({
-    "max_visits", "used_visits", "redirect_status", "visits", "visitors", "bots"
-})  # fmt: skip
+_NUMBERS = ("max_visits", "used_visits", "redirect_status", "visits", "visitors", "bots")
+_MOMENTS = tuple(name for name in RECORD_FIELDS if name.endswith("_at"))
+_CELLS: Mapping[str, Callable[[cells.Row, str], Any]] = {
+    **dict.fromkeys(_NUMBERS, cells.count),
+    **dict.fromkeys(_MOMENTS, cells.moment),
+    "tags": cells.tags,
+}
+"""How a cell is read that a spreadsheet may have written anew."""
 _TRUTH = {"true": True, "false": False}
 
 
@@ -34,7 +40,10 @@ def of_line(line: bytes) -> Record:
 
 
 def record(row: cells.Row) -> Record:
-    """Return what a row tells: an empty cell is null, and lists are JSON or have separators."""
+    """Return what a row tells: an empty cell is null, and lists are JSON or have separators.
+
+    Numbers and moments may have gone through a spreadsheet, as those of others may.
+    """
     given: dict[str, Any] = {}
     for plain, name in _NAMES.items():
         if plain in row:
@@ -54,12 +63,10 @@ def record(row: cells.Row) -> Record:
 def _value(name: str, cell: str) -> Any:
     if not cell:
         return None
-    if name in _NUMBERS:
-        return cells.count({name: cell}, name)
+    if name in _CELLS:
+        return _CELLS[name]({name: cell}, name)
     if name in {"forward_query", "findable"}:
         return _TRUTH.get(cell.lower(), cell)  # what is neither, the type refuses
-    if name == "tags":
-        return cells.tags({name: cell}, name)
     if name == "rules":
         return cells.decoded(cell, "rules")
     return cell
