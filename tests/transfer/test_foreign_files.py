@@ -140,6 +140,10 @@ YOURLS_NAMELESS = (
     '"yourls-bare","https://e.com/yourls4","A ""title""","2019-01-02 03:04:05","127.0.0.1","7"\n'
     '"yourls-last","https://e.com/yourls5","","2020-01-02 03:04:05","127.0.0.1","0"\n'
 )
+YOURLS_NULLS = (
+    '"yourls-null","https://e.com/yourls6",NULL,"2019-01-02 03:04:05","127.0.0.1","7"\n'
+    '"NULL","https://e.com/yourls7","NULL","2019-01-02 03:04:05",NULL,"0"\n'
+)
 YOURLS_PLUGIN = "source,target,hits\r\n/yourls-two/,https://e.com/yourls3,12\r\n"
 
 
@@ -283,6 +287,18 @@ CASES: list[tuple[str, str, dict[str, Any]]] = [
         YOURLS_NAMELESS,
         "yourls-bare",
         {"title": 'A "title"', "created_at": "2019-01-02T03:04:05Z", "visits": 7},
+    ),
+    (YOURLS_NULLS, "yourls-null", {"title": None, "visits": 7}),
+    (YOURLS_NULLS, "null", {"title": None, "url": "https://e.com/yourls7"}),
+    (
+        "keyword,url,title,timestamp,ip,clicks\nyourls-nulls,e.com,\\N,NULL,NULL,NULL\n",
+        "yourls-nulls",
+        {"title": None, "visits": 0},
+    ),
+    (
+        _json([{"keyword": "yourls-json", "url": "e.com", "title": "NULLs", "x": {}, "y": []}]),
+        "yourls-json",
+        {"title": "NULLs"},
     ),
     (YOURLS_PLUGIN, "yourls-two", {"url": "https://e.com/yourls3", "visits": 12}),
 ]
