@@ -1,14 +1,12 @@
 """Numbers that commands take: what makes no sense is refused before anything is done."""
 
 import argparse
-from collections.abc import Callable, Sequence
+from types import ModuleType
 
 import pytest
 
 from app.commands import doctor, look_after_visits, migrate, sql
 from app.commands.numbers import between
-
-Main = Callable[[Sequence[str]], int]
 
 
 @pytest.mark.parametrize(("text", "number"), [("1", 1), ("007", 7), ("20", 20)])
@@ -25,24 +23,24 @@ def test_nothing_else_is(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("main", "arguments"),
+    ("command", "arguments"),
     [
-        (doctor.main, ["--pid=-1"]),
-        (doctor.main, ["--tasks=0"]),
-        (doctor.main, ["--tasks=10001"]),
-        (doctor.main, ["--stop-timeout=-5"]),
-        (doctor.main, ["--stop-timeout=soon"]),
-        (look_after_visits.main, ["--pid=0"]),
-        (migrate.main, ["--pid=4294967296"]),
-        (sql.main, ["SELECT 1", "--pid=99999999999999999999"]),
+        (doctor, ["--pid=-1"]),
+        (doctor, ["--tasks=0"]),
+        (doctor, ["--tasks=10001"]),
+        (doctor, ["--stop-timeout=-5"]),
+        (doctor, ["--stop-timeout=soon"]),
+        (look_after_visits, ["--pid=0"]),
+        (migrate, ["--pid=4294967296"]),
+        (sql, ["SELECT 1", "--pid=99999999999999999999"]),
     ],
-    ids=str,
+    ids=lambda part: part.__name__ if isinstance(part, ModuleType) else " ".join(part),
 )
 def test_every_command_says_so(
-    main: Main, arguments: list[str], capsys: pytest.CaptureFixture[str]
+    command: ModuleType, arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
-        main(arguments)
+        command.main(arguments)
 
     assert ended.value.code == 2
     assert "is no whole number of 1 to" in capsys.readouterr().err
