@@ -32,6 +32,7 @@ class Seen(NamedTuple):
     languages: str
     country: str
     query: str
+    """What is read of it."""
     address: str | None
     """None: nobody wants to know."""
     tracked: bool
@@ -77,17 +78,16 @@ class Visits:
             return
         get, settings = environ.get, self._settings
         country_key = settings.countries.key
-        query = get("QUERY_STRING", "")
         tracked = settings.track_visitors and not sources.wants_no_tracking(environ)
         # A plain tuple is equal to a Seen of the same values, and made in a fifth of the time.
         seen: Any = (
             code,
             int(time.time()) // SLOT,
             get("HTTP_USER_AGENT", "")[: agents.LONGEST],
-            get("HTTP_REFERER", "")[: sources.LONGEST_HEADER],
-            get("HTTP_ACCEPT_LANGUAGE", "")[: sources.LONGEST_HEADER],
+            get("HTTP_REFERER", "")[: sources.LONGEST_REFERRER],
+            get("HTTP_ACCEPT_LANGUAGE", "")[: sources.LONGEST_LANGUAGES],
             get(country_key, "")[:8] if country_key else "",
-            query[: sources.LONGEST_HEADER] if "utm_" in query or "qr" in query else "",
+            sources.parameters(get("QUERY_STRING", "")),
             get("REMOTE_ADDR") if tracked or settings.countries.by_address else None,
             tracked,
         )

@@ -7,9 +7,16 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-LONGEST_HEADER = 256
-"""Characters that are looked at."""
+from app.model.visits import OTHER
+
+LONGEST_REFERRER = 300
+"""Characters of a Referer that are looked at: more than a scheme and the longest host need."""
+_LONGEST_LANGUAGES = 256
+LONGEST_LANGUAGES = _LONGEST_LANGUAGES + 1
+"""Characters of Accept-Language that are looked at; the last one tells that there are more."""
 _LONGEST_VALUE = 64
+_LONGEST_ENCODED = 12 * _LONGEST_VALUE
+"""A character has four bytes of UTF-8 at most, and each of them is `%XX`."""
 _MOST_KNOWN = 2048
 
 
@@ -22,7 +29,7 @@ def wants_no_tracking(headers: Mapping[str, Any]) -> bool:
 def languages(accept_language: str) -> tuple[str, ...]:
     """Return the language ranges of Accept-Language, the most wanted first (RFC 9110, 12.5.4)."""
     weighed = []
-    for place, part in enumerate(accept_language[:LONGEST_HEADER].split(",")):
+    for place, part in enumerate(_whole_ranges(accept_language).split(",")):
         name, *parameters = (piece.strip() for piece in part.split(";"))
         if not name or len(name) > _LONGEST_VALUE:
             continue
@@ -30,6 +37,13 @@ def languages(accept_language: str) -> tuple[str, ...]:
         if weight > 0:
             weighed.append((-weight, place, name))
     return tuple(name for _, _, name in sorted(weighed))
+
+
+def _whole_ranges(accept_language: str) -> str:
+    # Half a range would be another language, or one that is wanted more.
+    if len(accept_language) <= _LONGEST_LANGUAGES:
+        return accept_language
+    return accept_language[:LONGEST_LANGUAGES].rpartition(",")[0]
 
 
 def _weight(parameters: list[str]) -> float:
@@ -63,18 +77,43 @@ def referring_host(referrer: str) -> str | None:
     return host.lower().removeprefix("www.")
 
 
+def parameters(query: str) -> str:
+    """Return what is read of a query, each parameter once and as it was sent; the last one counts.
+
+    Click identifiers of advertisers are often longer than all of it, and differ with each visit.
+    """
+    if "utm_" not in query and "qr" not in query:
+        return ""
+    sent = f"&{query}&"
+    found = [_UTM_BEGINS[name] + value for name in _UTM if (value := _sent(sent, name)) is not None]
+    if "&qr&" in sent or "&qr=" in sent:
+        found.append("&qr")
+    return "".join(found)
+
+
+def _sent(query: str, name: str) -> str | None:
+    begins = _UTM_BEGINS[name]
+    at = query.rfind(begins)
+    if at < 0:
+        return None
+    begin = at + len(begins)
+    end = query.index("&", begin)
+    return query[begin:end] if end - begin <= _LONGEST_ENCODED else OTHER
+
+
 @lru_cache(maxsize=_MOST_KNOWN)
 def campaign(query: str) -> tuple[str | None, str | None, str | None, bool]:
-    """Return utm_source, utm_medium and utm_campaign of a query, and whether it says `qr`."""
-    try:
-        given = dict(parse_qsl(query, keep_blank_values=True, max_num_fields=64))
-    except ValueError:
-        return None, None, None, False
-    source, medium, name = (_value(given.get(f"utm_{part}")) for part in _UTM)
+    """Return utm_source, utm_medium and utm_campaign of `parameters`, and whether they say `qr`.
+
+    A value that is too long to keep is `other`.
+    """
+    given = dict(parse_qsl(query, keep_blank_values=True))
+    source, medium, name = (_value(given.get(name)) for name in _UTM)
     return source, medium, name, "qr" in given
 
 
-_UTM = ("source", "medium", "campaign")
+_UTM = ("utm_source", "utm_medium", "utm_campaign")
+_UTM_BEGINS = {name: f"&{name}=" for name in _UTM}
 
 
 def _value(text: str | None) -> str | None:
@@ -82,5 +121,5 @@ def _value(text: str | None) -> str | None:
     if not text:
         return None
     # A lone surrogate or NUL cannot be stored; the rest of what does not print cannot be shown.
-    kept = "".join(character for character in text[:_LONGEST_VALUE] if character.isprintable())
-    return kept.strip() or None
+    kept = "".join(character for character in text if character.isprintable()).strip()
+    return OTHER if len(kept) > _LONGEST_VALUE else kept or None

@@ -103,6 +103,61 @@ def test_what_is_kept_of_a_visit(visits: Visits, module_database: Database) -> N
     ]
 
 
+CLICK = "fbclid=" + "IwAR0" * 45
+ACCENTS = "%C3%A7" * 64
+"""As many characters as are kept, each of which needs six to be sent."""
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        (f"{CLICK}&utm_source=a&utm_medium=b&utm_campaign=c", ["a", "b", "c"]),
+        (f"utm_source=a&{CLICK}&{CLICK}&utm_medium=b&utm_campaign=c&qr", ["a", "b", "c"]),
+        (f"{'x=1&' * 90}utm_campaign=lancamento_primavera_2026_sao_paulo", [
+            "lancamento_primavera_2026_sao_paulo"
+        ]),
+        (f"{CLICK}&utm_source={ACCENTS}", ["\xe7" * 64]),
+        (f"{CLICK}&utm_source={ACCENTS}a&utm_medium={'b' * 65}", [OTHER, OTHER]),
+        (f"utm_source={'%41' * 2000}", [OTHER]),
+        ("utm_source=a&utm_source=b&utm_medium=&utm_campaign", ["b"]),
+        (f"xutm_source=a&utm_sources=b&{CLICK}", []),
+    ],
+)  # fmt: skip
+def test_campaigns_are_read_of_the_whole_query(
+    visits: Visits, module_database: Database, query: str, expected: list[str]
+) -> None:
+    visits.record("aB3xY9", request(query=query))
+
+    found = kept(module_database, "SELECT value FROM visit_values WHERE dimension > 6", 1)
+
+    assert sorted(value for (value,) in found) == expected
+
+
+@pytest.mark.parametrize(
+    ("query", "scans"),
+    [(f"{CLICK}&qr", 1), ("qr=1", 1), (f"qr&{CLICK}", 1), (f"{CLICK}qr&aqr=qr&qrs", 0)],
+)
+def test_a_scan_is_told_by_a_parameter(
+    visits: Visits, module_database: Database, query: str, scans: int
+) -> None:
+    visits.record("aB3xY9", request(query=query))
+
+    assert kept(module_database, "SELECT scans FROM visit_slots", 1) == [(scans,)]
+
+
+def test_no_host_and_no_language_is_cut(visits: Visits, module_database: Database) -> None:
+    host = ".".join(["a" * 49] * 5)
+    # What is looked at ends behind "fi".
+    languages = ",".join(["xx-0000;q=0.2"] * 18).ljust(253, "0") + ",fil;q=0.1"
+    headers = {"referer": f"https://{host}/", "accept_language": languages}
+    visits.record("aB3xY9", request(**headers))
+    visits.record("aB3xY9", request(referer=f"https://{host}.{host}/"))
+
+    found = kept(module_database, "SELECT value FROM visit_values WHERE dimension IN (1, 6)", 2)
+
+    assert sorted(found) == [(host,), ("xx",)]
+
+
 def test_nothing_that_identifies_anybody_is_in_any_table(
     visits: Visits, module_database: Database
 ) -> None:

@@ -29,7 +29,7 @@ _CSV_ANSWER = Answer(
 _TEXT = (
     "The last 30 days unless told otherwise. Days, weeks and months are those of `tz`, daylight"
     " saving included; an old day is one of UTC. Bots are counted apart, a scan of the QR code is"
-    " among the visits."
+    " among the visits. A value of `utm_…` with more than 64 characters counts as `other`."
 )
 
 STATISTICS_PARAMETERS: dict[str, dict[str, Any]] = {
