@@ -35,8 +35,132 @@ BOTS = [
     "facebookexternalhit/1.1 (+http://www.facebook.com/externalhit_uatext.php)",
     "Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)",
     "WhatsApp/2.23.20.0",
+    "WhatsApp/2.23.20.0 A",
+    "Viber",
     "TelegramBot (like TwitterBot)",
     "Mozilla/5.0 (compatible; Discordbot/2.0; +https://discordapp.com)",
+    # Probes and monitors.
+    "ELB-HealthChecker/2.0",
+    "kube-probe/1.29",
+    "Prometheus/2.48.0",
+    "Blackbox-Exporter/0.25.0",
+    "Amazon-Route53-Health-Check-Service (ref 1a2b; report http://amzn.to/1vsZADi)",
+    "GoogleHC/1.0",
+    "Consul Health Check",
+    "Envoy/HC",
+    "Elastic-Heartbeat/8.11.3 (linux; amd64)",
+    "NewRelicPinger/1.0 (1234)",
+    "Mozilla/5.0+(compatible; UptimeRobot/2.0; http://www.uptimerobot.com/)",
+    "Pingdom.com_bot_version_1.4_(http://www.pingdom.com/)",
+    (
+        "Mozilla/5.0 (Unknown; Linux x86_64) AppleWebKit/538.1 (KHTML, like Gecko) PingdomTMS/0.8.5"
+        " Safari/538.1"
+    ),
+    (
+        "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko)"
+        " Chrome/98.0.4758.102 Safari/537.36 StatusCake"
+    ),
+    "Grafana k6/0.54.0",
+    "ApacheBench/2.3",
+    # HTTP libraries and clients.
+    "PostmanRuntime/7.36.0",
+    "insomnia/9.3.2",
+    "Java/17.0.9",
+    "Java/1.8.0_392",
+    "Java-http-client/17.0.9",
+    "ReactorNetty/1.1.15",
+    "node",
+    "undici",
+    "axios/1.7.2",
+    "Bun/1.1",
+    "Deno/1.46.3",
+    "Dart/3.2 (dart:io)",
+    "Go-http-client/2.0",
+    "okhttp/4.12.0",
+    "GuzzleHttp/7",
+    "PHP/8.2",
+    "Ruby",
+    "http.rb/5.2.0",
+    "reqwest/0.12.4",
+    "PycURL/7.45.2 libcurl/8.2",
+    "Mozilla/5.0 (Windows NT; Windows NT 10.0; en-US) WindowsPowerShell/5.1.19041.1",
+]
+PEOPLE = [
+    # Inside of apps.
+    (
+        "Mozilla/5.0 (iPhone; CPU iPhone OS 17_2 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like"
+        " Gecko) Mobile/15E148 Instagram 312.0.2.23.115 (iPhone15,2; iOS 17_2; pt_BR; pt; scale=3.00)"
+    ),
+    (
+        "Mozilla/5.0 (Linux; Android 13; SM-G991B; wv) AppleWebKit/537.36 (KHTML, like Gecko)"
+        " Version/4.0 Chrome/119.0.6045.193 Mobile Safari/537.36 [FB_IAB/FB4A;FBAV/441.0.0.33.109;]"
+    ),
+    (
+        "Mozilla/5.0 (Linux; Android 12; M2101K6G; wv) AppleWebKit/537.36 (KHTML, like Gecko)"
+        " Version/4.0 Chrome/119.0.6045.163 Mobile Safari/537.36 WhatsApp/2.23.24.76"
+    ),
+    (
+        "Mozilla/5.0 (Linux; Android 13; SM-A525F; wv) AppleWebKit/537.36 (KHTML, like Gecko)"
+        " Version/4.0 Chrome/119.0.6045.163 Mobile Safari/537.36 Viber/21.4.0"
+    ),
+    (
+        "Mozilla/5.0 (Linux; Android 11; Telegram-Android/10.3.2) AppleWebKit/537.36 (KHTML, like"
+        " Gecko) Version/4.0 Chrome/119.0.6045.163 Mobile Safari/537.36"
+    ),
+    (
+        "Mozilla/5.0 (iPhone; CPU iPhone OS 16_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like"
+        " Gecko) Mobile/15E148 Safari Line/13.18.1"
+    ),
+    (
+        "Mozilla/5.0 (iPhone; CPU iPhone OS 17_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like"
+        " Gecko) Mobile/15E148 [LinkedInApp]/9.28.5"
+    ),
+    # Other browsers on telephones.
+    (
+        "Mozilla/5.0 (Linux; Android 13; SM-S918B) AppleWebKit/537.36 (KHTML, like Gecko)"
+        " SamsungBrowser/23.0 Chrome/115.0.0.0 Mobile Safari/537.36"
+    ),
+    (
+        "UCWEB/2.0 (MIDP-2.0; U; Adr 4.4.2; en-US; SM-G900F) U2/1.0.0 UCBrowser/10.7.6.805 U2/1.0.0"
+        " Mobile"
+    ),
+    "Opera/9.80 (Android; Opera Mini/36.2.2254/191.272; U; pt) Presto/2.12.423 Version/12.16",
+    (
+        "Opera/9.80 (J2ME/MIDP; Opera Mini/9.80 (S60; SymbOS; Opera Mobi/23.348; U; en)"
+        " Presto/2.5.25 Version/10.54"
+    ),
+    "Mozilla/5.0 (Mobile; Nokia_8110_4G; rv:48.0) Gecko/48.0 Firefox/48.0 KAIOS/2.5",
+    (
+        "Mozilla/5.0 (Linux; Android 12; Cubot X50) AppleWebKit/537.36 (KHTML, like Gecko)"
+        " Chrome/119.0.0.0 Mobile Safari/537.36"
+    ),
+    "Nokia6230i/2.0 (03.40) Profile/MIDP-2.0 Configuration/CLDC-1.1",
+    "BlackBerry9700/5.0.0.862 Profile/MIDP-2.1 Configuration/CLDC-1.1 VendorID/331",
+    "MOT-V3/0E.41.C3R MIB/2.2.1 Profile/MIDP-2.0 Configuration/CLDC-1.0",
+    "SAMSUNG-GT-S5620/S5620XEJE1 SHP/VPP/R5 Dolfin/2.0 profile/MIDP-2.1 configuration/CLDC-1.1",
+    "DoCoMo/2.0 P903i(c100;TB;W24H12)",
+    "MAUI_WAP_Browser",
+    # Tablets, televisions, consoles, terminals.
+    (
+        "Mozilla/5.0 (Linux; Android 9; KFMAWI) AppleWebKit/537.36 (KHTML, like Gecko) Silk/108.4.6"
+        " like Chrome/108.0.5359.220 Safari/537.36"
+    ),
+    (
+        "Mozilla/5.0 (SMART-TV; LINUX; Tizen 6.0) AppleWebKit/537.36 (KHTML, like Gecko)"
+        " 76.0.3809.146/6.0 TV Safari/537.36"
+    ),
+    (
+        "Mozilla/5.0 (Web0S; Linux/SmartTV) AppleWebKit/537.36 (KHTML, like Gecko)"
+        " Chrome/94.0.4606.128 Safari/537.36 WebAppManager"
+    ),
+    "Roku/DVP-12.0 (12.0.0.4182-88)",
+    (
+        "Mozilla/5.0 (PlayStation; PlayStation 5/2.26) AppleWebKit/605.1.15 (KHTML, like Gecko)"
+        " Version/13.0 Safari/605.1.15"
+    ),
+    "Lynx/2.8.9rel.1 libwww-FM/2.14 SSL-MM/1.4.1 OpenSSL/1.1.1d",
+    "w3m/0.5.3+git20230121",
+    "Mozilla/5.0 (Of a browser that nobody knows yet)",
 ]
 
 
@@ -49,7 +173,9 @@ def test_the_device(agent: str, device: str | None) -> None:
     assert visitor(HTTP_USER_AGENT=agent).device == device
 
 
-@pytest.mark.parametrize("agent", [agent for agent, device in DEVICES.items() if device])
+@pytest.mark.parametrize(
+    "agent", [*PEOPLE, *(agent for agent, device in DEVICES.items() if device)]
+)
 def test_a_person_counts(agent: str) -> None:
     assert visitor(HTTP_USER_AGENT=agent).counts
 
