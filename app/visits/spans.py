@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from app.model.visits import SLOT
+
 INTERVALS = ("hour", "day", "week", "month")
 MOST_STEPS = 2000
 """Steps of one series; more would be an answer that nobody can read."""
@@ -17,7 +19,10 @@ class SpanError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A time from `begin` to before `end`, and the moments at which its steps begin."""
+    """A time from `begin` to before `end`, and the moments at which its steps begin.
+
+    Both are whole quarters of an hour: visits are not kept by anything shorter.
+    """
 
     begin: datetime
     end: datetime
@@ -51,7 +56,8 @@ def span(
     """Read what a caller asked for: 30 days by days in UTC, if nothing is said.
 
     `begin` and `end` are dates, of the caller's zone, or moments of RFC 3339; a date as `end` is
-    included. Raises SpanError.
+    included. Moments are rounded outwards to a quarter of an hour: nothing that was asked for is
+    left out. Raises SpanError.
     """
     where = _zone(zone or "UTC")
     step = interval or "day"
@@ -63,11 +69,14 @@ def span(
     since = _moment(begin, where, "from", ends=False) if begin else _midnight(first, where)
     if since >= until:
         raise SpanError("from is not before to")
+    since, until = _rounded(since), _rounded(until, up=True)
     newest = now.astimezone(UTC).date() if since <= now < until else None
     return Span(since, until, step, where, _steps(since, until, step, where), newest)
 
 
 _DAY = timedelta(days=1)
+_QUARTER = timedelta(seconds=SLOT)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _YEARS = range(1970, 2200)
 
 
@@ -91,6 +100,11 @@ def _moment(text: str, zone: ZoneInfo, name: str, *, ends: bool) -> datetime:
         raise
     except ValueError:
         raise SpanError(f"{name} is neither a date nor a moment of RFC 3339") from None
+
+
+def _rounded(moment: datetime, *, up: bool = False) -> datetime:
+    past = (moment - _EPOCH) % _QUARTER
+    return moment - past + (_QUARTER if up and past else timedelta())
 
 
 def _check_year(day: date, name: str) -> None:

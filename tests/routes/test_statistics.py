@@ -2,6 +2,7 @@
 
 import csv
 import io
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -88,6 +89,29 @@ def test_no_cell_is_a_formula(begin: str) -> None:
     (row,) = csv.reader(io.StringIO(csv_text([[f'{begin}cmd|"x"', 5]])))
 
     assert row == [f'\'{begin}cmd|"x"', "5"]
+
+
+@pytest.mark.parametrize("kind", ["", ".csv"])
+def test_moments_count_by_quarters_of_an_hour_and_the_answer_says_so(
+    client: FlaskClient, own: str, bearer: Bearer, kind: str
+) -> None:
+    visit(client, own, 3)
+    read(client, f"/api/links/{own}/statistics", bearer, 3)
+    now = datetime.now(UTC) + timedelta(seconds=1)
+    soon = now + timedelta(hours=1, microseconds=1)
+    asked = f"from={now:%Y-%m-%dT%H:%M:%SZ}&to={soon:%Y-%m-%dT%H:%M:%S.%fZ}&interval=hour"
+
+    answer = client.get(f"/api/links/{own}/statistics{kind}?{asked}", headers=bearer)
+
+    if kind:
+        assert answer.get_data(as_text=True).splitlines()[1].startswith("total,,3,")
+        return
+    found = answer.get_json()
+    assert found["totals"]["visits"] == 3
+    begin, end = (datetime.fromisoformat(found[name]) for name in ("from", "to"))
+    assert now - timedelta(minutes=15) < begin <= now
+    assert soon <= end < soon + timedelta(minutes=15)
+    assert {moment.timestamp() % 900 for moment in (begin, end)} == {0}
 
 
 def test_a_link_begins_anew(client: FlaskClient, own: str, bearer: Bearer) -> None:

@@ -89,7 +89,7 @@ PEOPLE = [
     # Inside of apps.
     (
         "Mozilla/5.0 (iPhone; CPU iPhone OS 17_2 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like"
-        " Gecko) Mobile/15E148 Instagram 312.0.2.23.115 (iPhone15,2; iOS 17_2; pt_BR; pt; scale=3.00)"
+        " Gecko) Mobile/15E148 Instagram 312.0.2.23.115 (iPhone15,2; iOS 17_2; pt_BR; scale=3.00)"
     ),
     (
         "Mozilla/5.0 (Linux; Android 13; SM-G991B; wv) AppleWebKit/537.36 (KHTML, like Gecko)"

@@ -1,6 +1,6 @@
 """Days are the caller's days, daylight saving included."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -49,10 +49,34 @@ def test_steps_have_no_holes_and_begin_at_midnight(zone: str, interval: str) -> 
 
 
 def test_moments_are_read_with_any_offset() -> None:
-    asked = span("2026-11-01T00:00:00-03:00", "2026-11-02T03:00:00.5Z", "hour", None, NOW)
+    asked = span("2026-11-01T00:00:00-03:00", "2026-11-02T03:00:00Z", "hour", None, NOW)
 
     assert asked.begin == datetime(2026, 11, 1, 3, tzinfo=UTC)
-    assert asked.end == datetime(2026, 11, 2, 3, tzinfo=UTC) + timedelta(milliseconds=500)
+    assert asked.end == datetime(2026, 11, 2, 3, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "expected"),
+    [
+        ("09:45:01Z", "10:59:59.5Z", ("09:45", "11:00")),
+        ("09:45:00Z", "09:45:01Z", ("09:45", "10:00")),
+        ("09:59:59.999999Z", "10:00:00Z", ("09:45", "10:00")),
+        ("09:45:00Z", "10:00:00Z", ("09:45", "10:00")),
+        ("15:31:00+05:45", "15:46:00+05:45", ("09:45", "10:15")),
+    ],
+)
+def test_moments_are_rounded_outwards_to_quarters_of_an_hour(
+    begin: str, end: str, expected: tuple[str, str]
+) -> None:
+    asked = span(f"2026-11-27T{begin}", f"2026-11-27T{end}", "hour", None, NOW)
+
+    assert (f"{asked.begin:%H:%M}", f"{asked.end:%H:%M}") == expected
+    assert (asked.begin.second, asked.end.microsecond) == (0, 0)
+
+
+def test_no_time_at_all_is_not_rounded_to_some() -> None:
+    with pytest.raises(SpanError, match="not before"):
+        span("2026-11-27T09:50:00Z", "2026-11-27T09:50:00Z", None, None, NOW)
 
 
 @pytest.mark.parametrize(

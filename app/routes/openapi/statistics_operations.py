@@ -28,7 +28,9 @@ _CSV_ANSWER = Answer(
 )  # fmt: skip
 _TEXT = (
     "The last 30 days unless told otherwise. Days, weeks and months are those of `tz`, daylight"
-    " saving included; an old day is one of UTC. Bots are counted apart, a scan of the QR code is"
+    " saving included; an old day is one of UTC. Visits are counted by quarters of an hour: moments"
+    " are rounded outwards to them, and `from` and `to` of the answer are what was counted."
+    " Visitors and breakdowns are of whole days. Bots are counted apart, a scan of the QR code is"
     " among the visits. A value of `utm_…` with more than 64 characters counts as `other`."
 )
 
@@ -36,14 +38,19 @@ STATISTICS_PARAMETERS: dict[str, dict[str, Any]] = {
     "from": {
         "name": "from",
         "in": "query",
-        "description": "A date, or a moment of RFC 3339",
+        "description": (
+            "A date, or a moment of RFC 3339, which is rounded down to a quarter of an hour"
+        ),
         "schema": {"type": "string"},
         "example": "2026-11-01",
     },
     "to": {
         "name": "to",
         "in": "query",
-        "description": "A date, which is included, or a moment of RFC 3339, which is not",
+        "description": (
+            "A date, which is included, or a moment of RFC 3339, which is not; it is rounded up to"
+            " a quarter of an hour"
+        ),
         "schema": {"type": "string"},
         "example": "2026-11-30",
     },
