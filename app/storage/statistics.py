@@ -16,10 +16,12 @@ from app.storage.visits import WRITERS_TURN
 TOP = 20
 """Values of each breakdown; what comes behind them is added up as `other`."""
 
-_LINK = f"""
-    SELECT id::text AS scope FROM urls
-    WHERE id = %(code)s AND user_id = %(owner)s AND {WITHIN}
-"""  # noqa: S608  # parts of ours
+# An alias is kept in lower case and found in any; what is as typed goes before it.
+_OWN = f"""
+    id IN (%(code)s, %(lower)s) AND user_id = %(owner)s AND {WITHIN}
+    ORDER BY id = %(code)s DESC LIMIT 1
+"""
+_LINK = f"SELECT id::text AS scope FROM urls WHERE {_OWN}"  # noqa: S608  # parts of ours
 _ACCOUNT = "SELECT id::text AS scope FROM users WHERE id = %(owner)s AND deleted_at IS NULL"
 _TAG = """
     SELECT link_tags.code::text AS scope FROM tags JOIN link_tags ON link_tags.tag_id = tags.id
@@ -81,7 +83,7 @@ _FORGET = Statement(f"""
         SELECT pg_advisory_xact_lock({WRITERS_TURN})
     ), link AS MATERIALIZED (
         SELECT id::text AS code, user_id::text AS owner
-        FROM urls, turn WHERE id = %(code)s AND user_id = %(owner)s AND {WITHIN}
+        FROM urls, turn WHERE {_OWN}
     ), slots AS (
         DELETE FROM visit_slots USING link WHERE scope = code
         RETURNING owner, slot, visits, bots, scans
@@ -152,7 +154,7 @@ class StatisticsTable:
 
         No scope: it is not theirs, or has not the tag with the key `within`.
         """
-        return self._rows(_READ_LINK, asked, {"code": code, "owner": owner, "within": within})
+        return self._rows(_READ_LINK, asked, _link(code, owner, within))
 
     def of_account(self, owner: UUID, asked: Asked) -> Read:
         """Return the numbers of all links of an owner; no scope: there is no such account."""
@@ -164,7 +166,7 @@ class StatisticsTable:
 
     def forget(self, code: str, owner: UUID, within: str | None = None) -> bool:
         """Delete the numbers of one link, also from its owner's; False as no scope of `of_link`."""
-        values = {"code": code, "owner": owner, "within": within}
+        values = _link(code, owner, within)
         return bool(self._database.rows(_FORGET, values, repeatable=True)[0][0])
 
     def _rows(self, statement: Statement, asked: Asked, which: dict[str, object]) -> Read:
@@ -191,3 +193,7 @@ class StatisticsTable:
             else:
                 read.values.append((number, value, visits))
         return read
+
+
+def _link(code: str, owner: UUID, within: str | None) -> dict[str, object]:
+    return {"code": code, "lower": code.lower(), "owner": owner, "within": within}

@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from app.storage import links, users
+from app.storage import links, statistics, users
 from app.storage.statements import Statement
 from bench.links import code, fill, owner, target
 from tests.harness.servers import Database, Databases
@@ -25,6 +25,10 @@ LIST: dict[str, object] = {"limit": 10_001, "bytes": 1 << 22, "longest": 1 << 20
 STATEMENTS: dict[str, tuple[Statement, dict[str, object]]] = {
     "resolve": (links._SELECT_KNOWN, {"code": code(4711)}),
     "resolve, no link": (links._SELECT_KNOWN, {"code": "zzzzzz"}),
+    "a link's statistics: which link": (
+        Statement(statistics._LINK),
+        statistics._link("ABC123", BUSY_OWNER, None),
+    ),
     "create": (links._INSERT_ANONYMOUS, TARGET),
     "create, code taken": (links._INSERT_ANONYMOUS, KNOWN),
     "create, owned": (links._INSERT_OWNED, {**TARGET, "owner": owner(3)}),

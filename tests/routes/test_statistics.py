@@ -9,6 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from app.routes.tables import csv_text
+from tests.harness.servers import Database
 from tests.harness.sinks import eventually
 
 Bearer = dict[str, str]
@@ -112,6 +113,35 @@ def test_moments_count_by_quarters_of_an_hour_and_the_answer_says_so(
     assert now - timedelta(minutes=15) < begin <= now
     assert soon <= end < soon + timedelta(minutes=15)
     assert {moment.timestamp() % 900 for moment in (begin, end)} == {0}
+
+
+def test_an_alias_is_found_in_any_case(client: FlaskClient, bearer: Bearer) -> None:
+    body = {"url": "https://e.com/alias", "alias": "Any-Case"}
+    assert client.post("/api/", json=body, headers=bearer).status_code == 201
+    visit(client, "any-case", 2)
+
+    assert read(client, "/api/links/ANY-Case/statistics", bearer, 2)["totals"]["visits"] == 2
+    table = client.get("/api/links/ANY-CASE/statistics.csv", headers=bearer)
+    assert table.get_data(as_text=True).splitlines()[1].startswith("total,,2,")
+    assert client.delete("/api/links/Any-Case/statistics", headers=bearer).status_code == 204
+    read(client, "/api/links/any-case/statistics", bearer, 0)
+
+
+def test_a_code_as_typed_goes_before_an_alias_in_lower_case(
+    client: FlaskClient, bearer: Bearer, module_database: Database
+) -> None:
+    made = client.post("/api/", json={"url": "https://e.com/1", "alias": "ab3xy9"}, headers=bearer)
+    assert made.status_code == 201
+    with module_database.connect() as connection:
+        connection.execute(
+            "INSERT INTO urls (id, original_url, user_id)"
+            " SELECT 'aB3xY9', 'https://e.com/2', user_id FROM urls WHERE id = 'ab3xy9'"
+        )
+    visit(client, "aB3xY9", 2)
+    visit(client, "ab3xy9", 1)
+
+    read(client, "/api/links/aB3xY9/statistics", bearer, 2)
+    read(client, "/api/links/AB3XY9/statistics", bearer, 1)
 
 
 def test_a_link_begins_anew(client: FlaskClient, own: str, bearer: Bearer) -> None:
