@@ -78,6 +78,7 @@ def _read(scopes: str) -> Statement:
 _READ_LINK, _READ_ACCOUNT, _READ_TAG = _read(_LINK), _read(_ACCOUNT), _read(_TAG)
 
 # Takes the writers' turn: what is being written at this moment is written before or after, whole.
+# Nothing can be taken from the owner's sketches: the upkeep makes them anew (owner_sketches.py).
 _FORGET = Statement(f"""
     WITH turn AS MATERIALIZED (
         SELECT pg_advisory_xact_lock({WRITERS_TURN})
@@ -95,6 +96,9 @@ _FORGET = Statement(f"""
         RETURNING owner, day, dimension, value, visits
     ), sketches AS (
         DELETE FROM visitor_sketches USING link WHERE scope = code
+        RETURNING owner, day
+    ), marks AS (
+        INSERT INTO visitor_hashes (code, day, hashes) SELECT owner, day, '' FROM sketches
     ), hashes AS (
         DELETE FROM visitor_hashes USING link WHERE visitor_hashes.code = link.code
     ), totals AS (

@@ -20,10 +20,9 @@ from datasketches import cpc_sketch, cpc_union
 
 from app.config import PostgresSettings
 from app.storage.connections import connect
+from app.storage.owner_sketches import LG_K, rebuild
 from app.visit_policy import VisitPolicy
 
-LG_K = 12
-"""Accuracy of a sketch: a standard error of 0.69 / sqrt(2 ** 12), which is 1.1 % (CPC, merged)."""
 MOST_HASHES = 500
 """Rows of hashes that one step folds; each is what one worker saw in a second or more."""
 MOST_SLOTS = 20_000
@@ -39,6 +38,8 @@ class Done:
 
     visitors: int = 0
     """Rows of hashes that went into sketches."""
+    sketches: int = 0
+    """Days of owners that were merged again: a link of theirs began anew."""
     slots: int = 0
     """Quarters of an hour that went into days."""
     months_made: int = 0
@@ -57,6 +58,8 @@ def look_after(
         )
         while rows := _fold_hashes(connection, today):
             done.visitors += rows
+        while days := _rebuild(connection):
+            done.sketches += days
         while rows := _fold_slots(connection, today - timedelta(days=policy.hours_kept)):
             done.slots += rows
         done.months_dropped = _number(
@@ -92,7 +95,8 @@ def _fold_hashes(connection: psycopg.Connection[Any], today: date) -> int:
             return 0
         rows = connection.execute(
             "DELETE FROM visitor_hashes WHERE ctid = ANY (ARRAY("
-            " SELECT ctid FROM visitor_hashes LIMIT $1)) RETURNING code, day, hashes",
+            " SELECT ctid FROM visitor_hashes WHERE hashes <> '' LIMIT $1))"
+            " RETURNING code, day, hashes",
             (MOST_HASHES,),
         ).fetchall()
         # What a day of long ago left behind has no salt and maybe no month any more.
@@ -100,6 +104,11 @@ def _fold_hashes(connection: psycopg.Connection[Any], today: date) -> int:
         if recent:
             _merge(connection, recent)
         return len(rows)
+
+
+def _rebuild(connection: psycopg.Connection[Any]) -> int:
+    with _turn(connection) as ours:
+        return rebuild(connection) if ours else 0
 
 
 def _merge(connection: psycopg.Connection[Any], rows: list[tuple[str, date, bytes]]) -> None:

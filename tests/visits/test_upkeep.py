@@ -8,6 +8,9 @@ import pytest
 
 from app.config import postgres_from_env
 from app.model.visits import SLOT, Counted, Tally
+from app.storage import owner_sketches
+from app.storage.database import Database as Store
+from app.storage.statistics import StatisticsTable
 from app.storage.visit_upkeep import look_after
 from app.storage.visits import VisitTable
 from app.visit_policy import VisitPolicy
@@ -20,16 +23,17 @@ POLICY = VisitPolicy()
 TODAY = datetime.now(UTC).date()
 NOON = datetime.combine(TODAY, datetime.min.time(), UTC) + timedelta(hours=12)
 """Also what the upkeep is told: midnight may come while tests run."""
+ABOUT_100 = pytest.approx(100, abs=2)
 
 
-def seen_by(first: int, last: int) -> Counted:
+def seen_by(first: int, last: int, code: str = "aB3xY9") -> Counted:
     """Return one visit of a link, by so many visitors."""
     known = {
         int.from_bytes(hashlib.blake2b(str(number).encode(), digest_size=8).digest(), "big")
         for number in range(first, last)
     }
-    slots = {("aB3xY9", int(NOON.timestamp()) // SLOT): Tally(visits=1)}
-    return Counted(slots, {}, {("aB3xY9", TODAY): known}, {"aB3xY9": NOON}, hashes=len(known))
+    slots = {(code, int(NOON.timestamp()) // SLOT): Tally(visits=1)}
+    return Counted(slots, {}, {(code, TODAY): known}, {code: NOON}, hashes=len(known))
 
 
 def test_visitors_are_told_apart_within_three_percent_at_100_000(
@@ -46,6 +50,72 @@ def test_visitors_are_told_apart_within_three_percent_at_100_000(
         assert count == pytest.approx(105_000, rel=0.03)
     assert rows(module_database, "SELECT visitors FROM link_counts") == [(counts["aB3xY9"],)]
     assert rows(module_database, "SELECT count(*) FROM visitor_hashes") == [(0,)]
+
+
+def test_a_link_that_begins_anew_takes_its_visitors_from_its_owners(
+    table: VisitTable, store: Store, module_database: Database, owned: str
+) -> None:
+    settings = postgres_from_env({"ENV": "local", **module_database.environment})
+    statistics, owner = StatisticsTable(store), uuid.UUID(owned)
+    with module_database.connect() as connection:
+        connection.execute(
+            "INSERT INTO urls (id, original_url, user_id) VALUES ('zzzzzz', 'https://b.c', %s)",
+            (owned,),
+        )
+    write(table, seen_by(0, 100))
+    write(table, seen_by(50, 80, "zzzzzz"))
+    look_after(settings, POLICY, NOON)
+
+    def visitors() -> dict[str, int]:
+        return dict(rows(module_database, "SELECT scope, visitors FROM visitor_sketches"))
+
+    assert visitors() == {"aB3xY9": ABOUT_100, "zzzzzz": 30, owned: ABOUT_100}
+    statistics.forget("aB3xY9", owner)
+    statistics.forget("aB3xY9", owner)
+    write(table, seen_by(200, 205))
+    look_after(settings, POLICY, NOON)
+    assert visitors() == {"aB3xY9": 5, "zzzzzz": 30, owned: 35}
+
+    for code in ("aB3xY9", "zzzzzz"):
+        statistics.forget(code, owner)
+    look_after(settings, POLICY, NOON)
+    assert visitors() == {}
+    assert rows(module_database, "SELECT count(*) FROM visitor_hashes") == [(0,)]
+
+
+def test_the_sketches_of_many_links_and_days_are_merged_again(
+    table: VisitTable,
+    module_database: Database,
+    owned: str,
+    store: Store,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(owner_sketches, "_LINKS_A_PAGE", 3)
+    monkeypatch.setattr(owner_sketches, "MOST_DAYS", 1)
+    settings = postgres_from_env({"ENV": "local", **module_database.environment})
+    codes = ["aB3xY9", *(f"link{number:02}" for number in range(10))]
+    with module_database.connect() as connection:
+        for code in codes[1:]:
+            connection.execute(
+                "INSERT INTO urls (id, original_url, user_id) VALUES (%s, 'https://b.c', %s)",
+                (code, owned),
+            )
+    for number, code in enumerate(codes):
+        write(table, seen_by(number * 10, number * 10 + 10, code))
+    look_after(settings, POLICY, NOON)
+    with module_database.connect() as connection:
+        connection.execute("SELECT visit_partitions(%s, 2)", (TODAY - timedelta(days=1),))
+        connection.execute(
+            "INSERT INTO visitor_sketches SELECT scope, day - 1, visitors, sketch"
+            " FROM visitor_sketches"
+        )
+
+    StatisticsTable(store).forget("aB3xY9", uuid.UUID(owned))
+    done = look_after(settings, POLICY, NOON)
+
+    assert done.sketches == 2
+    of_owner = "SELECT visitors FROM visitor_sketches WHERE scope NOT LIKE 'link%'"
+    assert rows(module_database, of_owner) == [(ABOUT_100,), (ABOUT_100,)]
 
 
 def test_old_hours_become_days_of_the_same_sum(

@@ -33,6 +33,10 @@ _TEXT = (
     " Visitors and breakdowns are of whole days. Bots are counted apart, a scan of the QR code is"
     " among the visits. A value of `utm_…` with more than 64 characters counts as `other`."
 )
+_BEGIN_ANEW = (
+    "The old numbers are gone, also from those of all links together, whose visitors are worked out"
+    " anew within two minutes."
+)
 
 STATISTICS_PARAMETERS: dict[str, dict[str, Any]] = {
     "from": {
@@ -93,7 +97,7 @@ def statistics() -> tuple[Operation, ...]:
         ),
         Operation(
             "delete", _AT, "deleteLinkStatistics", "Statistics", "Begin anew",
-            "The old numbers are gone, also from those of all links together.",
+            _BEGIN_ANEW,
             (Answer(204, "The numbers are deleted", media_type=""),),
             (errors.MissingToken, errors.InvalidToken, errors.UrlNotFound,
              errors.DatabaseUnavailable),
