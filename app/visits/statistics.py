@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -12,6 +14,11 @@ from app.model.errors import InvalidQuery, InvalidToken, TokenFault, UrlNotFound
 from app.model.visits import OTHER, Dimension, Tally
 from app.storage.statistics import Asked, Read, StatisticsTable
 from app.visits.spans import Span, SpanError, span
+
+SETTLING = 2.0
+"""Seconds after which every worker has written what it had counted: twice the writer's interval."""
+MOST_SETTLING = 2
+"""Threads of a worker that wait for it at once; whoever comes beyond that does not wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +57,10 @@ class Statistics:
 class Statistician:
     """The use cases."""
 
-    def __init__(self, table: StatisticsTable) -> None:
+    def __init__(self, table: StatisticsTable, settling: float = SETTLING) -> None:
         self._table = table
+        self._settling = settling
+        self._places = threading.Semaphore(MOST_SETTLING)
 
     def of_link(
         self, code: str, owner: UUID, question: Question, within: str | None = None
@@ -85,9 +94,19 @@ class Statistician:
         return _statistics(asked, read)
 
     def forget(self, code: str, owner: UUID, within: str | None = None) -> None:
-        """Begin anew: delete the numbers of one's own link; raise UrlNotFound."""
+        """Begin anew: delete the numbers of one's own link; raise UrlNotFound.
+
+        It takes `SETTLING` seconds: visits that were answered before, and that any worker writes
+        meanwhile, are deleted too. One that is answered after the return is not.
+        """
         if not self._table.forget(code, owner, _key(within)):
             raise UrlNotFound
+        if self._places.acquire(blocking=False):
+            try:
+                time.sleep(self._settling)
+            finally:
+                self._places.release()
+            self._table.forget(code, owner, _key(within))
 
 
 def _key(tag: str | None) -> str | None:

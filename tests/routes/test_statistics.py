@@ -2,6 +2,7 @@
 
 import csv
 import io
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ from flask.testing import FlaskClient
 from app.routes.tables import csv_text
 from tests.harness.servers import Database
 from tests.harness.sinks import eventually
+from tests.routes.conftest import MakeClient
 
 Bearer = dict[str, str]
 
@@ -151,6 +153,23 @@ def test_a_link_begins_anew(client: FlaskClient, own: str, bearer: Bearer) -> No
     assert client.delete(f"/api/links/{own}/statistics", headers=bearer).status_code == 204
 
     read(client, f"/api/links/{own}/statistics", bearer, 0)
+
+
+def test_what_was_answered_before_a_link_begins_anew_does_not_come_back(
+    client: FlaskClient, make_client: MakeClient, own: str, bearer: Bearer
+) -> None:
+    beside = make_client()  # as another worker
+    for worker in (client, beside):
+        visit(worker, own, 5)
+
+    assert client.delete(f"/api/links/{own}/statistics", headers=bearer).status_code == 204
+    visit(beside, own, 1)
+    visit(client, own, 2)
+
+    read(client, f"/api/links/{own}/statistics", bearer, 3)
+    time.sleep(2)
+    read(client, f"/api/links/{own}/statistics", bearer, 3)
+    read(client, "/api/statistics", bearer, 3)
 
 
 @pytest.mark.parametrize("method", ["get", "delete"])

@@ -22,7 +22,7 @@ CODE = "aB3xY9"
 
 @pytest.fixture
 def statistician(store: Database, table: VisitTable) -> Statistician:
-    return Statistician(StatisticsTable(store))
+    return Statistician(StatisticsTable(store), settling=0.0)
 
 
 def visited(

@@ -35,7 +35,10 @@ _TEXT = (
 )
 _BEGIN_ANEW = (
     "The old numbers are gone, also from those of all links together, whose visitors are worked out"
-    " anew within two minutes."
+    " anew within two minutes. It takes two seconds, in which visits that were answered before are"
+    " written by every worker and deleted too; they come back only from a worker that could not"
+    " write meanwhile, or where more than two links a worker begin anew at once. A visit that is"
+    " answered after the 204 counts."
 )
 
 STATISTICS_PARAMETERS: dict[str, dict[str, Any]] = {
