@@ -36,7 +36,8 @@ _PAGE = b"""
     SELECT links.last_visit_at, links.code, kept.day, kept.sketch
     FROM (
         SELECT last_visit_at, code FROM link_counts
-        WHERE user_id = $1::uuid AND (last_visit_at, code) > ($2::timestamptz, $3::text)
+        WHERE user_id = $1::uuid AND last_visit_at >= $2::timestamptz
+            AND (last_visit_at, code) > ($2::timestamptz, $3::text)
         ORDER BY last_visit_at, code
         LIMIT $4
     ) AS links

@@ -4,6 +4,7 @@ import hashlib
 import uuid
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 import pytest
 
 from app.config import postgres_from_env
@@ -116,6 +117,33 @@ def test_the_sketches_of_many_links_and_days_are_merged_again(
     assert done.sketches == 2
     of_owner = "SELECT visitors FROM visitor_sketches WHERE scope NOT LIKE 'link%'"
     assert rows(module_database, of_owner) == [(ABOUT_100,), (ABOUT_100,)]
+
+
+def test_the_links_of_an_owner_are_read_by_an_index(
+    table: VisitTable, module_database: Database, owned: str
+) -> None:
+    with module_database.connect() as connection:
+        connection.execute(
+            "INSERT INTO link_counts (code, user_id, visits, last_visit_at)"
+            " SELECT 'c' || number, %s, 1, now() - number * interval '1 minute'"
+            " FROM generate_series(1, 20000) AS number",
+            (owned,),
+        )
+        connection.execute(
+            "INSERT INTO visitor_sketches"
+            " SELECT 'c' || number, %s, 1, decode(repeat('ab', 1000), 'hex')"
+            " FROM generate_series(1, 20000) AS number",
+            (TODAY,),
+        )
+        connection.execute("ANALYZE link_counts, visitor_sketches")
+        with psycopg.RawCursor(connection) as cursor:
+            asked = (owned, NOON - timedelta(days=1), "", 500, [TODAY])
+            cursor.execute(b"EXPLAIN " + owner_sketches._PAGE, asked)
+            plan = "\n".join(line for (line,) in cursor)
+
+    assert "link_counts_last_visit_idx" in plan
+    assert "Seq Scan on link_counts" not in plan
+    assert f"Seq Scan on visitor_sketches_{TODAY:%Y_%m}" not in plan
 
 
 def test_old_hours_become_days_of_the_same_sum(
