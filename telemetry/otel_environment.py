@@ -7,8 +7,10 @@ in the start that does not name it; and none of them takes a value in quotes.
 from __future__ import annotations
 
 import re
+import ssl
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from importlib.metadata import entry_points
+from pathlib import Path
 from urllib.parse import unquote
 
 _PREFIX = "OTEL_"
@@ -118,6 +120,35 @@ def _installed(group: str, *more: str) -> Check:
     return parse, f"names of installed components ({group}), parted by commas"
 
 
+def _authorities(value: str) -> None:
+    path = Path(value)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        # As requests does: a file, or a folder in which OpenSSL looks by hashes.
+        if path.is_dir():
+            context.load_verify_locations(capath=path)
+        else:
+            context.load_verify_locations(cafile=path)
+    except OSError as error:  # ssl.SSLError is one
+        raise ValueError from error
+
+
+def _holds(kind: str) -> Callable[[str], None]:
+    """Return what refuses a file that holds no PEM block (RFC 7468) of such a kind."""
+    begins = re.compile(rf"^-----BEGIN (?:[A-Z0-9]+ )*{kind}-----", re.MULTILINE)
+
+    def parse(value: str) -> None:
+        try:
+            text = Path(value).read_text(encoding="latin-1")
+        except OSError as error:
+            raise ValueError from error
+        if not begins.search(text):
+            raise ValueError
+
+    return parse
+
+
+_TRUSTED: Check = (_authorities, "a file of certificates (PEM) that can be read, or a folder")
 _WHOLE: Check = (_integer, "a whole number")
 _REGULAR: Check = (_patterns, "regular expressions parted by commas")
 _SECONDS: Check = (_number, "a number of seconds")
@@ -136,6 +167,9 @@ _CHECKS: dict[str, Check] = {
     "OTEL_PROPAGATORS": _installed("opentelemetry_propagator", "none"),
     "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS": _installed("opentelemetry_resource_detector", "*"),
     "OTEL_RESOURCE_ATTRIBUTES": (_attributes, "key=value pairs parted by commas"),
+    # Of requests, which carries what is exported.
+    "REQUESTS_CA_BUNDLE": _TRUSTED,
+    "CURL_CA_BUNDLE": _TRUSTED,
     **{f"OTEL_BSP_{name}": _WHOLE for name in _BATCHES},
     **{f"OTEL_BLRP_{name}": _WHOLE for name in _BATCHES},
 }
@@ -144,6 +178,15 @@ _PATTERNS: tuple[tuple[re.Pattern[str], Check], ...] = (
     (re.compile(r"OTEL_PYTHON_(?:\w+_)?EXCLUDED_URLS"), _REGULAR),
     (re.compile(r"OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_\w+"), _REGULAR),
     (re.compile(rf"OTEL_EXPORTER_OTLP_{_SIGNALS}?TIMEOUT"), _SECONDS),
+    (re.compile(rf"OTEL_EXPORTER_OTLP_{_SIGNALS}?CERTIFICATE"), _TRUSTED),
+    (
+        re.compile(rf"OTEL_EXPORTER_OTLP_{_SIGNALS}?CLIENT_CERTIFICATE"),
+        (_holds("CERTIFICATE"), "a file with a certificate (PEM) that can be read"),
+    ),
+    (
+        re.compile(rf"OTEL_EXPORTER_OTLP_{_SIGNALS}?CLIENT_KEY"),
+        (_holds("PRIVATE KEY"), "a file with a private key (PEM) that can be read"),
+    ),
     (
         re.compile(rf"OTEL_EXPORTER_OTLP_{_SIGNALS}?COMPRESSION"),
         _one_of("none", "gzip", "deflate"),

@@ -26,6 +26,9 @@ _CAUSES = {
     504: "the proxy in front of it waits for it in vain",
 }
 
+_OF_THE_PEER = (requests.RequestException, ConnectionError, TimeoutError)
+"""Errors of a request that was sent; others come before anything is."""
+
 
 def advice_for(status: int, peer: Peer) -> Advice:
     """Return the likely cause of a status, and what comes next."""
@@ -66,5 +69,10 @@ def failure(error: Exception, peer: Peer) -> Unreachable:
         cause = "HTTP_PROXY or HTTPS_PROXY is set and does not work; the service uses it too"
         then = "Take HTTP_PROXY and HTTPS_PROXY away from the service, or mend the proxy"
         return Unreachable(f"no way to {peer.shown}", Advice(cause, then))
+    if isinstance(error, OSError) and not isinstance(error, _OF_THE_PEER):
+        cause = "a certificate or key file that the environment names (OTEL_EXPORTER_OTLP_…, "
+        cause += "REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE) is not there or cannot be read here"
+        then = "Name a file that is in the image, or take the variable away"
+        return Unreachable(f"nothing is sent to {peer.shown}", Advice(cause, then))
     cause = "it restarts, or another protocol listens there (gRPC's port 4317, https)"
     return Unreachable(f"{peer.shown} breaks the connection off", Advice(cause, peer.start))

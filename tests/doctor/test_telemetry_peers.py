@@ -126,6 +126,30 @@ def test_a_loki_address_without_its_path(telling: Environment, loki: LokiSink) -
     assert "/loki/api/v1/push takes lines there" in said(row)
 
 
+def test_a_certificate_file_that_is_not_there(telling: Environment) -> None:
+    rows = examine({**telling, "OTEL_EXPORTER_OTLP_CERTIFICATE": "/nope"})
+
+    assert "OTEL_EXPORTER_OTLP_CERTIFICATE" in rows["configuration"].found
+    for row in COLLECTOR:
+        assert rows[row].found == (
+            "OTEL_EXPORTER_OTLP_CERTIFICATE cannot be used, see configuration"
+        )
+
+
+def test_a_certificate_file_that_went_away(
+    telling: Environment, otlp: OtlpSink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Read by the library itself, whatever the configuration was when it was checked.
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_CERTIFICATE", "/nope")
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+    rows = examine({**telling, "OTEL_EXPORTER_OTLP_ENDPOINT": otlp.url.replace("http:", "https:")})
+
+    for row in COLLECTOR:
+        assert rows[row].found.startswith("nothing is sent to 127.0.0.1:")
+        assert "OTEL_EXPORTER_OTLP_" in said(rows[row])
+
+
 class _LokiAt(LokiSink):
     """Loki behind a path, as the proxy of the observability service has it."""
 

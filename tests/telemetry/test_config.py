@@ -6,8 +6,10 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import certifi
 import pytest
 from opentelemetry.util.re import parse_env_headers
 
@@ -111,6 +113,13 @@ WRONG = [
       for value in ("s3cret", "api-key: s3cret", "=s3cret", "a=1,s3cret", "api key=s3cret",
                     'a="s3cret"x', "a=s3cret;b=c", "a=s3cr\u00e9t", "a=s3cret%0d%0ax: y",
                     "a=%E2%82%ACs3cret", "a=\x7fs3cret")),
+    *((f"OTEL_EXPORTER_OTLP_{signal}{name}", value) for value in ("/s3cret", __file__)
+      for signal in ("", "TRACES_", "METRICS_", "LOGS_")
+      for name in ("CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY")),
+    ("OTEL_EXPORTER_OTLP_CLIENT_KEY", certifi.where()),
+    ("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", str(Path(__file__).parent)),
+    ("REQUESTS_CA_BUNDLE", "/s3cret"),
+    ("CURL_CA_BUNDLE", "/s3cret"),
     *(("OTEL_RESOURCE_ATTRIBUTES", value) for value in ("s3cret", "a=b,s3cret", "=s3cret")),
 ]  # fmt: skip
 
@@ -124,6 +133,20 @@ def test_what_the_sdk_would_stumble_over_is_named_and_its_value_is_not_shown(
     (mistake,) = caught.value.mistakes
     assert mistake.startswith(f"{name}: held a value that is not shown; allowed: ")
     assert "s3cret" not in mistake
+
+
+@pytest.mark.parametrize("kind", ["PRIVATE KEY", "RSA PRIVATE KEY", "ENCRYPTED PRIVATE KEY"])
+def test_certificates_and_keys_that_are_there(tmp_path: Path, kind: str) -> None:
+    key = tmp_path / "key.pem"
+    key.write_text(f"Bag Attributes\n-----BEGIN {kind}-----\nTUlJ\n")
+    given = {
+        "OTEL_EXPORTER_OTLP_CERTIFICATE": f"'{certifi.where()}'",
+        "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE": str(tmp_path),
+        "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE": certifi.where(),
+        "OTEL_EXPORTER_OTLP_CLIENT_KEY": str(key),
+    }
+
+    assert list(otel_environment.mistakes(given)) == []
 
 
 RIGHT = {
