@@ -26,6 +26,7 @@ SLOW = 0.05
 """Seconds; at twice that the service stops to wait for an answer."""
 PINGS = 3
 
+# Every key of ours has an expiry; in a shared cache allkeys-lru would forget what others keep.
 _NEVER_FULL = "Set its maxmemory-policy to volatile-lru (ElastiCache: in its parameter group)"
 # The first kind that fits counts: what was found, the likely cause, and the next command where
 # it is not the one that shows whether the server runs.
@@ -39,8 +40,8 @@ _CAUSES: tuple[tuple[type[Exception], str, str, str], ...] = (
     (
         redis.OutOfMemoryError,
         "is out of memory",
-        "full, and its policy forbids to forget: noeviction",
-        _NEVER_FULL,
+        "its policy forbids to forget (noeviction), or keys of others without an expiry fill it",
+        f"{_NEVER_FULL}; if it is, give it more memory",
     ),
     (redis.BusyLoadingError, "reads its data", "it has just started", ""),
     (

@@ -172,6 +172,22 @@ def test_no_report_is_left_behind(
         assert client.keys("shortener:worker*") == []
 
 
+def test_every_key_has_an_expiry_so_that_volatile_lru_forgets_it(
+    stores: Environment, cache: Valkey, start_service: StartService
+) -> None:
+    service = start_service({**stores, **task(A)})
+    assert _create(service) == 201
+    requests.get(f"{service.url}/api/zzzzzz", timeout=20)
+    await_published(cache, A)
+
+    with cache.connect() as client:
+        left = {key: client.ttl(key) for key in client.scan_iter("*")}
+
+    kinds = {key.split(b":")[1] for key in left}
+    assert kinds >= {b"link", b"worker", b"workers"}
+    assert [key for key, seconds in left.items() if seconds == -1] == []
+
+
 def test_a_folder_of_somebody_elses_is_not_written_to(tmp_path: Path) -> None:
     port = free_port()
     report = WorkerReport(A, 0, os.getpid(), "1.0.0", "production", 0.0, port)

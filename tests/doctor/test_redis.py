@@ -1,5 +1,6 @@
 """doctor against Redis in every kind of trouble: the cause and the next command."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,7 +12,7 @@ from local.ports import free_port
 from tests.doctor.command import STRONG, examine, said
 from tests.doctor.conftest import Environment
 from tests.harness.proxy import Proxy
-from tests.harness.servers import Valkey
+from tests.harness.servers import ROOT, Valkey
 
 StartValkey = Callable[..., Valkey]
 MARKED = "k" + STRONG
@@ -147,3 +148,13 @@ def test_a_user_that_may_not_ask_for_the_state(
 def test_none_configured(plain: Environment) -> None:
     assert _redis(plain).status == "skip"
     assert _redis(plain, ENV="production").status == "warn"
+
+
+@pytest.mark.parametrize(
+    "name", ["docs/operations.md", "docs/operations.pt-BR.md", "docker/compose.yaml"]
+)
+def test_one_policy_is_advised_everywhere(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+
+    # doctor's own is in its rows; a cache may be shared with keys that have no expiry.
+    assert set(re.findall(r"\w+-l[rf]u\b", text)) == {"volatile-lru"}
