@@ -3,13 +3,13 @@
 import itertools
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 
-from app.storage import link_lists
+from app.storage import link_lists, tags
 from tests.harness.servers import Database
 from tests.links.conftest import Create, Follow
 
@@ -39,6 +39,27 @@ def pages(client: FlaskClient, bearer: Bearer, **query: Any) -> Iterator[dict[st
 def codes(client: FlaskClient, bearer: Bearer, **query: Any) -> list[str]:
     found = pages(client, bearer, **query)
     return [link["code"] for link in itertools.chain.from_iterable(p["links"] for p in found)]
+
+
+def at_once(
+    client: FlaskClient, bearer: Bearer, calls: Sequence[tuple[str, str, object]]
+) -> dict[str, int]:
+    """Make calls at the same time; return the status of each by its method."""
+    start = threading.Barrier(len(calls))
+    statuses: dict[str, int] = {}
+
+    def call(method: str, path: str, body: object) -> None:
+        with client.application.test_client() as own:
+            start.wait(10)
+            answer = own.open(path, method=method, json=body, headers=bearer)
+            statuses[method] = answer.status_code
+
+    threads = [threading.Thread(target=call, args=each) for each in calls]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return statuses
 
 
 @pytest.fixture
@@ -308,6 +329,98 @@ class TestTags:
         assert (answer.status_code, answer.get_json()["code"]) == (409, "TAG_EXISTS")
         client.patch(f"/api/links/{link['code']}", json={"tags": ["a"]}, headers=bearer)
         assert client.patch("/api/tags/a", json={"name": "B"}, headers=bearer).status_code == 200
+
+    def test_a_name_that_deleted_links_have_is_merged_and_they_lose_no_tag(
+        self, client: FlaskClient, bearer: Bearer, create: Create
+    ) -> None:
+        gone = [
+            create(tags=["old", "keep"]), create(tags=["a", "NEW", "old"]),
+            create(tags=["old", "b", "new"]), create(tags=["new", "keep"]),
+        ]  # fmt: skip
+        other, _ = create(tags=["old"]), create(tags=["new"])
+        client.patch(f"/api/links/{other['code']}", json={"tags": ["keep"]}, headers=bearer)
+        for link in gone:
+            client.delete(f"/api/links/{link['code']}", headers=bearer)
+
+        renamed = client.patch("/api/tags/new", json={"name": "Old"}, headers=bearer)
+
+        assert (renamed.status_code, renamed.get_json()) == (200, {"name": "Old", "links": 1})
+        merged = [["Old", "keep"], ["a", "Old"], ["Old", "b"], ["Old", "keep"]]
+        assert [self.tags(client, bearer, link) for link in gone] == merged
+        for link in gone:
+            client.post(f"/api/links/{link['code']}/enable", headers=bearer)
+        assert [self.tags(client, bearer, link) for link in gone] == merged
+        counts = client.get("/api/tags", headers=bearer).get_json()["tags"]
+        assert {tag["name"]: tag["links"] for tag in counts} == {
+            "a": 1,
+            "b": 1,
+            "keep": 3,
+            "Old": 5,
+        }
+        assert len(codes(client, bearer, tag="old")) == 5
+
+    def test_a_merge_of_many_goes_in_turns_and_leaves_others_alone(
+        self,
+        client: FlaskClient,
+        bearer: Bearer,
+        create: Create,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr(tags, "AT_ONCE", 2)
+        gone = [create(tags=["old", f"t{number}"]) for number in range(5)]
+        apart, _ = create(tags=["x"]), create(tags=["new"])
+        for link in [*gone, apart]:
+            client.delete(f"/api/links/{link['code']}", headers=bearer)
+        path = f"/api/links/{apart['code']}"
+        before = client.get(path, headers=bearer)
+
+        renamed = client.patch("/api/tags/new", json={"name": "old"}, headers=bearer)
+
+        assert renamed.get_json() == {"name": "old", "links": 1}
+        found = [self.tags(client, bearer, link) for link in gone]
+        assert found == [["old", f"t{number}"] for number in range(5)]
+        after = client.get(path, headers=bearer)
+        assert (after.get_json(), after.headers["ETag"]) == (
+            before.get_json(),
+            before.headers["ETag"],
+        )
+
+    def test_a_rename_of_what_is_not_there_drops_no_tag_of_deleted_links(
+        self, client: FlaskClient, bearer: Bearer, create: Create
+    ) -> None:
+        gone = create(tags=["old"])
+        client.delete(f"/api/links/{gone['code']}", headers=bearer)
+
+        answer = client.patch("/api/tags/unknown", json={"name": "old"}, headers=bearer)
+
+        assert answer.status_code == 404
+        assert self.tags(client, bearer, gone) == ["old"]
+
+    def test_links_that_are_enabled_while_a_tag_gets_the_name_of_theirs_lose_none(
+        self, client: FlaskClient, bearer: Bearer, create: Create
+    ) -> None:
+        for turn in range(8):
+            gone, _ = create(tags=[f"old{turn}", "keep"]), create(tags=[f"new{turn}"])
+            path = f"/api/links/{gone['code']}"
+            client.delete(path, headers=bearer)
+            calls = [
+                ("POST", f"{path}/enable", None),
+                ("PATCH", f"/api/tags/new{turn}", {"name": f"old{turn}"}),
+            ]
+
+            statuses = at_once(client, bearer, calls)
+
+            # Either it was enabled first, and the name is taken, or the tags are one.
+            renamed = statuses["PATCH"] == 200
+            assert (statuses["POST"], statuses["PATCH"]) in {(200, 200), (200, 409)}
+            assert self.tags(client, bearer, gone) == [f"old{turn}", "keep"]
+            counts = client.get("/api/tags", headers=bearer).get_json()["tags"]
+            named = {tag["name"]: tag["links"] for tag in counts}
+            assert named[f"old{turn}"] == (2 if renamed else 1)
+
+    def tags(self, client: FlaskClient, bearer: Bearer, link: dict[str, Any]) -> list[str]:
+        shown = client.get(f"/api/links/{link['code']}", headers=bearer).get_json()
+        return list(shown["tags"])
 
     @pytest.mark.parametrize("tag", ["unknown", "x" * 65, "%00", "%F0%9F%99%82"])
     def test_one_that_is_not_there_is_not_found(

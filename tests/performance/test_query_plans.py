@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from app.storage import links, statistics, users
+from app.storage import links, statistics, tags, users
 from app.storage.statements import Statement
 from bench.links import code, fill, owner, target
 from tests.harness.servers import Database, Databases
@@ -89,6 +89,25 @@ def test_the_list_of_an_owner_with_many_links_reads_no_more_than_it_gives(
 
     assert plan["Actual Rows"] == 50
     assert max(_rows(node) for node in _nodes(plan)) <= 51
+
+
+@pytest.mark.parametrize("generic", [False, True], ids=["custom plan", "generic plan"])
+def test_a_merge_of_tags_reads_the_deleted_links_of_the_owner(
+    connection: psycopg.Connection, generic: bool
+) -> None:
+    connection.execute(
+        "UPDATE urls SET deleted_at = now(), tag_ids = '{1,2}' WHERE id IN"
+        " (SELECT id FROM urls WHERE user_id = $1 ORDER BY id LIMIT 20)",
+        (BUSY_OWNER,),
+    )
+    values: dict[str, object] = {"owner": BUSY_OWNER, "taken": 1, "kept": 2, "at_once": 1_000}
+
+    plan = _plan(connection, tags._MERGE, values, generic=generic)
+
+    assert plan["Actual Rows"] == 20
+    assert [node for node in _nodes(plan) if node["Node Type"] == "Seq Scan"] == []
+    assert max(_rows(node) for node in _nodes(plan)) <= 2 * 20
+    assert sum(node.get("Rows Removed by Filter", 0) for node in _nodes(plan)) == 0
 
 
 def test_the_check_finds_a_scan_and_a_filter(connection: psycopg.Connection) -> None:

@@ -100,7 +100,8 @@ def _on_tags() -> tuple[Operation, ...]:
         ),
         Operation(
             "patch", "/api/tags/{tag}", "renameTag", "Links", "Rename a tag",
-            "For all links that have it.",
+            "For all links that have it. A name that only deleted links have is not taken: their"
+            " tag and this one become one.",
             (Answer(200, "The tag", schemas.TagBody),),
             (
                 errors.InvalidJson, errors.InvalidLink, errors.MissingToken, errors.InvalidToken,
