@@ -50,7 +50,7 @@ from app.routes.lists import lists_blueprint
 from app.routes.managed_links import managed_links_blueprint
 from app.routes.openapi import openapi_blueprint
 from app.routes.origins import Origins
-from app.routes.paths import MergedSlashes
+from app.routes.paths import AnyText, MergedSlashes
 from app.routes.previews import previews_blueprint
 from app.routes.redirects import redirects_blueprint
 from app.routes.repeats import Repeats
@@ -250,6 +250,7 @@ def _settle(app: Flask) -> None:
     """Set what all routes have in common."""
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
+    app.url_map.converters["text"] = AnyText
     answer_preflights(app)
     handle_errors(app)
 

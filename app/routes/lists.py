@@ -33,7 +33,7 @@ def lists_blueprint(
         found = lists.tags(admission.owner(request, Scope.LINKS_READ))
         return json_answer(TagList([TagBody(tag.name, tag.links) for tag in found]))
 
-    @blueprint.patch("/tags/<path:tag>")
+    @blueprint.patch("/tags/<text:tag>")
     def rename(tag: str) -> Response:
         caller = admission.owner(request, Scope.LINKS_WRITE)
         renamed = lists.rename_tag(caller, tag, patches.read(request).name)

@@ -5,6 +5,7 @@ import threading
 import uuid
 from collections.abc import Iterator, Sequence
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from flask.testing import FlaskClient
@@ -14,6 +15,11 @@ from tests.harness.servers import Database
 from tests.links.conftest import Create, Follow
 
 Bearer = dict[str, str]
+ODD_TAGS = [
+    "a/b", "a//b", "a///b", "/lead", "//lead", "trail/", "trail//", "/", "//", "/a//b/", "100%",
+    "%2F", "%2f%2F", "a%2F/b", "?", "a?b=c", "#", "a#b", "a b", "a + b", ".", "..", "v1.0",
+    "../x", "a/./b", ";", "http://e.com//x", "日本//語", "é", "&", "\\",
+]  # fmt: skip
 SORTS = ["created_at", "visits", "last_visit_at", "code"]
 
 
@@ -309,6 +315,33 @@ class TestTags:
         assert shown["tags"] == ["x", "New/er"]
         again = client.patch("/api/tags/new/ER", json={"name": "newer"}, headers=bearer)
         assert again.get_json() == {"name": "newer", "links": 1}
+
+    @pytest.mark.parametrize("tag", ODD_TAGS)
+    def test_a_tag_is_renamed_whatever_is_in_its_name(
+        self, client: FlaskClient, bearer: Bearer, create: Create, tag: str
+    ) -> None:
+        link, others = create(tags=[tag]), create(tags=[o for o in ODD_TAGS if o != tag][:20])
+
+        path = f"/api/tags/{quote(tag, safe='')}"
+        answer = client.patch(path, json={"name": "renamed"}, headers=bearer)
+
+        assert (answer.status_code, answer.get_json()) == (200, {"name": "renamed", "links": 1})
+        assert self.tags(client, bearer, link) == ["renamed"]
+        assert self.tags(client, bearer, others) == others["tags"]
+
+    @pytest.mark.parametrize("path", ["/api//tags///a//b", "//api/tags/a/b", "/api/tags//a/b"])
+    def test_slashes_that_were_not_encoded_are_merged(
+        self, client: FlaskClient, bearer: Bearer, create: Create, path: str
+    ) -> None:
+        create(tags=["a/b", "a//b", "/a/b"])
+
+        # The client itself takes `//name` for a host.
+        sent = {"PATH_INFO": path, "RAW_URI": path}
+        answer = client.patch("/", json={"name": "x"}, headers=bearer, environ_overrides=sent)
+
+        assert answer.get_json() == {"name": "x", "links": 1}
+        tags = client.get("/api/tags", headers=bearer).get_json()["tags"]
+        assert {tag["name"] for tag in tags} == {"a//b", "/a/b", "x"}
 
     def test_only_the_case_may_change(
         self, client: FlaskClient, bearer: Bearer, create: Create

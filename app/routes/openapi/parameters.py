@@ -78,7 +78,8 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "name": "tag",
         "in": "path",
         "required": True,
-        "description": "A tag's name, in any case",
+        "description": "A tag's name, in any case, percent-encoded, slashes too. Behind `.` and"
+        " `..` put a space (`..%20`): many clients take both out of paths",
         "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_TAG},
     },
     **{
