@@ -30,7 +30,7 @@ from app.model.managed_links import Fields, ManagedLink, Terms
 from app.states import state_of
 from app.storage.cache import LinkCache
 from app.storage.managed_links import ManagedLinkTable, Place, Revisions
-from app.targets import Target, absolute
+from app.targets import Target, absolute, are_same
 
 Accept = Callable[[str], Target]
 """Takes a URL as a target, or raises InvalidUrl or TargetBlocked."""
@@ -66,20 +66,24 @@ class Managing:
     ) -> tuple[ManagedLink, bool]:
         """Return a link and whether it is new: an own alias with the same target is not.
 
-        Whoever is limited to a tag makes only links that have it, and finds no others.
+        Callers without an account own no alias: to them one that is there is taken. Whoever is
+        limited to a tag makes only links that have it, and finds no others.
         Errors: InvalidLink, InvalidAlias, ReservedWord, AliasTaken, MissingToken, InvalidToken,
         what `accept` raises, DatabaseUnavailable, IdGenerationFailed, TargetTaken.
         """
         if caller is None:
             self._check_anonymous(given, alias)
-        fields, target = checked(given, accept)
+        fields, _ = checked(given, accept)
         fields = _with_tag(fields, caller)
         wanted = None if alias is None else codes.accept_alias(alias)
         if place is not None and (before := self._table.made_before(place)):
             return self._own(before, caller), True
         code = self._insert(wanted, fields, caller, place)
         if code is None:
-            return self._known_alias(wanted or "", target, caller), False
+            # By this very statement, it may be, of which the first answer was lost.
+            if place is not None and (before := self._table.made_before(place)):
+                return self._own(before, caller), True
+            return self._known_alias(wanted or "", fields.target, caller), False
         link = self._own(code, caller)
         # Also undoes what a look at the code may have left: "no link has this code".
         self._cache.put(code, known_of(link.terms))
@@ -166,9 +170,10 @@ class Managing:
                 return code
         raise IdGenerationFailed
 
-    def _known_alias(self, alias: str, target: Target, caller: Caller | None) -> ManagedLink:
-        link = self._owned(alias, caller)
-        if link is None or link.terms.deleted or link.terms.target != target.url:
+    def _known_alias(self, alias: str, target: str, caller: Caller | None) -> ManagedLink:
+        # Nobody's link may be of any stranger: it is not shown to another.
+        link = None if caller is None else self._owned(alias, caller)
+        if link is None or link.terms.deleted or not are_same(link.terms.target, target):
             raise AliasTaken
         metrics.record_created(new=False)
         return link
@@ -274,5 +279,5 @@ def _unless_kept(terms: Terms, accept: Accept) -> Accept:
 
 
 def _is_findable(seen: ManagedLink, fields: Fields) -> bool:
-    changed = fields.target != seen.terms.target
-    return not changed and not any(getattr(fields, name) for name in _PLAIN)
+    same = are_same(fields.target, seen.terms.target)
+    return same and not any(getattr(fields, name) for name in _PLAIN)

@@ -85,6 +85,20 @@ def accept(text: str, *, own_hosts: frozenset[str], local: bool) -> Target:
     return Target(url, hashlib.sha256(parts.key.encode()).digest())
 
 
+def digest_of(url: str) -> bytes | None:
+    """Return the digest of a stored target, None for one that no new link could have."""
+    try:
+        return accept(url, own_hosts=frozenset(), local=True).digest
+    except InvalidUrl:
+        return None
+
+
+def are_same(one: str, other: str) -> bool:
+    """Tell whether two stored targets differ at most in how scheme and host are spelled."""
+    one, other = absolute(one), absolute(other)
+    return one == other or None is not digest_of(one) == digest_of(other)
+
+
 def absolute(stored: str) -> str:
     """Return a stored target with a scheme; rows of earlier services may lack one."""
     if stored[:8].lower().startswith(("http://", "https://")):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import psycopg
 
-from app.model.errors import InvalidUrl
-from app.targets import accept
+from app.targets import digest_of
 
 Row = tuple[str, bytes | None]
 
@@ -18,14 +17,6 @@ _SETTLE = """
 """
 # The same owner has another link with this target, which is the one that is found.
 _LEAVE = "UPDATE urls SET digest_due = false WHERE id = %s"
-
-
-def digest_of(url: str) -> bytes | None:
-    """Return the digest of a stored target, None for one that no new link could have."""
-    try:
-        return accept(url, own_hosts=frozenset(), local=True).digest
-    except InvalidUrl:
-        return None
 
 
 def settle(connection: psycopg.Connection) -> int:

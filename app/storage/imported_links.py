@@ -23,7 +23,7 @@ from app.storage.connections import BoundedConnection, Row
 from app.storage.database import Database
 from app.storage.imports import MOST_REFUSALS, import_from
 from app.storage.statements import Statement
-from app.targets import absolute
+from app.targets import are_same
 
 BATCH = 1_000
 """Links of one statement."""
@@ -207,7 +207,7 @@ class _Session:
             reason = TargetTaken.message
         elif not known[1]:
             reason = AliasTaken.message
-        elif known[2] is not None and absolute(known[2]) == link.fields.target:
+        elif known[2] is not None and are_same(known[2], link.fields.target):
             taken.unchanged += 1
             return
         else:

@@ -2,12 +2,14 @@
 
 import json
 import re
+import uuid
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 
 from app.routes.schemas import CreateBody
+from app.storage.managed_links import ManagedLinkTable
 from tests.links.conftest import Create, Follow
 from tests.routes.conftest import MakeClient
 
@@ -167,6 +169,73 @@ def test_the_callers_own_alias_with_the_same_target_is_given_again(
     status, body = post(client, {"url": link["url"], "alias": "TWICE"}, bearer)
 
     assert (status, body["link"]) == (200, link)
+
+
+SPELLINGS = [
+    ("https://example.com/P?q#f", "HTTPS://Example.COM/P?q#f"),
+    ("http://президент.рф/", "http://xn--d1abbgf6aiiy.xn--p1ai/"),
+    ("https://example.com/p", "example.com/p"),
+]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("spellings", SPELLINGS)
+def test_another_spelling_of_scheme_and_host_is_the_same_target(
+    client: FlaskClient, bearer: Bearer, create: Create, spellings: tuple[str, str], order: int
+) -> None:
+    first, second = spellings[::order]
+    link = create(url=first, alias=f"spelled-{uuid.uuid4()}")
+
+    status, body = post(client, {"url": second, "alias": link["code"]}, bearer)
+
+    assert (status, body["link"]) == (200, link)
+
+
+@pytest.mark.parametrize("other", ["https://example.com/p", "https://example.com:443/P"])
+def test_another_spelling_of_the_rest_is_another_target(
+    client: FlaskClient, bearer: Bearer, create: Create, other: str
+) -> None:
+    link = create(url="https://example.com/P", alias=f"spelled-{uuid.uuid4()}")
+
+    status, body = post(client, {"url": other, "alias": link["code"]}, bearer)
+
+    assert (status, body["code"]) == (409, "ALIAS_TAKEN")
+
+
+def test_nobodys_alias_is_given_to_no_stranger(client: FlaskClient, target: str) -> None:
+    body = {"url": target, "alias": f"nobodys-{uuid.uuid4()}"}
+
+    first, second = post(client, {**body, "max_visits": 3}), post(client, body)
+
+    assert first[0] == 201
+    assert second == (409, {"error": "Alias already taken", "code": "ALIAS_TAKEN"})
+
+
+def test_nobodys_alias_is_given_again_to_the_same_request(client: FlaskClient, target: str) -> None:
+    body = {"url": target, "alias": f"repeated-{uuid.uuid4()}"}
+    headers = {"Idempotency-Key": str(uuid.uuid4())}
+
+    first, again = post(client, body, headers), post(client, body, headers)
+
+    assert first[0] == 201
+    assert again == first
+
+
+def test_an_alias_whose_making_was_done_and_not_heard_of_is_the_requests_own(
+    client: FlaskClient, target: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    insert = ManagedLinkTable.insert
+
+    def twice(*given: Any) -> bool:
+        insert(*given)
+        return insert(*given)
+
+    monkeypatch.setattr(ManagedLinkTable, "insert", twice)
+    body = {"url": target, "alias": f"lost-{uuid.uuid4()}"}
+
+    status, answer = post(client, body, {"Idempotency-Key": str(uuid.uuid4())})
+
+    assert (status, answer["link"]["code"]) == (201, body["alias"])
 
 
 @pytest.mark.parametrize("whose", ["own", "nobody's", "deleted"])

@@ -199,6 +199,23 @@ def test_what_is_nested_too_deeply_is_told_of_each_kind_of_file(
         ((_, _, reason),) = refusals(brought)
         assert depth == 63 or "nested too deeply" in reason
 
+def test_another_spelling_of_a_target_is_the_same(bring: Bring, refusals: Any) -> None:
+    first = [
+        {"code": "spelled-1", "url": "https://spelled.example/P"},
+        {"code": "spelled-2", "url": "http://президент.рф/"},
+    ]
+    again = [
+        {"code": "spelled-1", "url": "HTTPS://Spelled.Example/P"},
+        {"code": "spelled-2", "url": "http://xn--d1abbgf6aiiy.xn--p1ai/"},
+        {"code": "spelled-1", "url": "https://spelled.example/p"},
+    ]
+    bring(lines(*first), "jsonl")
+
+    brought = bring(lines(*again), "jsonl")
+
+    assert (brought["links"], brought["unchanged"], brought["refused"]) == (0, 2, 1)
+    assert [line for line, _, _ in refusals(brought)] == [3]
+
 
 def test_a_blocked_host_is_refused_in_targets_and_rules(
     client: FlaskClient, bearer: Headers, bring: Bring, refusals: Any, module_database: Database

@@ -4,7 +4,7 @@ from typing import Any
 
 from yoyo import step
 
-from app.storage.digests import digest_of
+from app.targets import digest_of
 
 __depends__ = {"0003.target-digest-backfill"}
 
