@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, NoReturn
@@ -34,6 +34,8 @@ from app.targets import Target, absolute, are_same
 
 Accept = Callable[[str], Target]
 """Takes a URL as a target, or raises InvalidUrl or TargetBlocked."""
+Versions = Collection[str] | None
+"""At which of these a link must be to be changed (`ManagedLink.version`); None: at any."""
 Change = Callable[[str, UUID, Revisions, str | None], ManagedLink | None]
 """Changes a link of an owner that is at one of the revisions and has the tag."""
 
@@ -100,20 +102,18 @@ class Managing:
         patch: object,
         caller: Caller,
         accept: Accept,
-        revisions: Revisions = None,
+        versions: Versions = None,
     ) -> ManagedLink:
         """Apply a JSON merge patch (RFC 7396) to what an owner may set of a link.
 
         Whoever is limited to a tag cannot take it off: Forbidden. Other errors:
         UrlNotFound, InvalidLink, LinkGone for one that was deleted, PreconditionFailed
-        if it is not at one of `revisions`, EditConflict, what `accept` raises, TargetTaken.
+        if it is not at one of `versions`, EditConflict, what `accept` raises, TargetTaken.
         """
         if not isinstance(patch, dict):
             raise InvalidLink("a merge patch for a link is a JSON object")
         for _ in range(_EDITS):
-            seen = self._own(code, caller)
-            if revisions is not None and seen.terms.revision not in revisions:
-                raise PreconditionFailed
+            seen = self._seen(code, caller, versions)
             if seen.terms.deleted:
                 raise LinkGone("the link was deleted; enable it to have it back")
             fields, _ = checked(
@@ -125,27 +125,39 @@ class Managing:
                 return self._announced(self._own(seen.code, caller))
         raise EditConflict
 
-    def disable(self, code: str, caller: Caller, revisions: Revisions = None) -> ManagedLink:
+    def disable(self, code: str, caller: Caller, versions: Versions = None) -> ManagedLink:
         """Let a link send nobody anywhere; errors as `change`."""
-        return self._set(self._table.disable, code, caller, revisions)
+        return self._set(self._table.disable, code, caller, versions)
 
-    def enable(self, code: str, caller: Caller, revisions: Revisions = None) -> ManagedLink:
+    def enable(self, code: str, caller: Caller, versions: Versions = None) -> ManagedLink:
         """Undo a disabling or a deletion; also raises LinkLocked."""
-        return self._set(self._table.enable, code, caller, revisions)
+        return self._set(self._table.enable, code, caller, versions)
 
-    def delete(self, code: str, caller: Caller, revisions: Revisions = None) -> None:
+    def delete(self, code: str, caller: Caller, versions: Versions = None) -> None:
         """Delete a link; its code is never given out again."""
-        self._set(self._table.delete, code, caller, revisions)
+        self._set(self._table.delete, code, caller, versions)
 
-    def _set(self, change: Change, code: str, caller: Caller, revisions: Revisions) -> ManagedLink:
+    def _set(self, change: Change, code: str, caller: Caller, versions: Versions) -> ManagedLink:
+        revisions: Revisions = None
+        if versions is not None:
+            # A tag that is renamed from here on is as good as renamed afterwards.
+            seen = self._seen(code, caller, versions)
+            code, revisions = seen.code, (seen.terms.revision,)
         changed = change(code, caller.user, revisions, caller.tag)
         if changed is None:
-            link = self._own(code, caller)
+            link = self._seen(code, caller, versions)
             if link.code != code:  # an alias in another case
                 changed = change(link.code, caller.user, revisions, caller.tag)
             if changed is None:
-                _refuse(link, revisions)
+                _refuse(link)
         return self._announced(changed)
+
+    def _seen(self, code: str, caller: Caller, versions: Versions) -> ManagedLink:
+        """Return a link of the caller's that is at one of `versions`; raise PreconditionFailed."""
+        link = self._own(code, caller)
+        if versions is not None and link.version not in versions:
+            raise PreconditionFailed
+        return link
 
     def _check_anonymous(self, given: GivenFields, alias: str | None) -> None:
         fields = msgspec.structs.asdict(given)
@@ -196,10 +208,8 @@ class Managing:
         return link
 
 
-def _refuse(link: ManagedLink, revisions: Revisions) -> NoReturn:
+def _refuse(link: ManagedLink) -> NoReturn:
     """Raise what kept a statement from changing a link."""
-    if revisions is not None and link.terms.revision not in revisions:
-        raise PreconditionFailed
     if link.locked:
         raise LinkLocked
     if link.terms.deleted:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -9,6 +10,9 @@ from typing import Literal
 from uuid import UUID
 
 import msgspec
+
+_DIGITS = 16
+"""Of a digest: 64 bits, more than anybody's names of tags will meet in."""
 
 Device = Literal["ios", "android", "desktop"]
 
@@ -83,6 +87,18 @@ class ManagedLink:
     visitors: int
     bots: int
     last_visit_at: datetime | None
+
+    @property
+    def version(self) -> str:
+        """What changes whenever something does that an owner can set; its ETag.
+
+        The number of the link's last change; behind it, where the link has tags, a digest of their
+        names: renaming a tag changes no link.
+        """
+        if not self.tags:
+            return str(self.terms.revision)
+        names = hashlib.sha256("\0".join(self.tags).encode()).hexdigest()
+        return f"{self.terms.revision}-{names[:_DIGITS]}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,20 +53,19 @@ class LinkAnswers:
     def answer(self, request: Request, link: ManagedLink) -> Response:
         """Return a link with the tag by which it can be changed as it was seen.
 
-        The tag stands for what an owner can set; counts and the passing of time do not change it,
-        or nobody could edit a link that is visited.
+        The tag stands for what an owner can set, the names of its tags included; counts and the
+        passing of time do not change it, or nobody could edit a link that is visited.
         """
         answer = json_answer(self.body(request, link))
-        answer.set_etag(str(link.terms.revision))
+        answer.set_etag(link.version)
         return answer
 
 
-def seen_revisions(request: Request) -> frozenset[int] | None:
-    """Return the revisions that If-Match names (RFC 9110, section 13.1.1), None for any."""
+def seen_versions(request: Request) -> frozenset[str] | None:
+    """Return the versions that If-Match names (RFC 9110, section 13.1.1), None for any."""
     if "If-Match" not in request.headers or request.if_match.star_tag:
         return None
-    tags = request.if_match.as_set()
-    return frozenset(int(tag) for tag in tags if tag.isdecimal() and len(tag) < 19)
+    return frozenset(request.if_match.as_set())
 
 
 def _utc(moment: datetime | None) -> datetime | None:

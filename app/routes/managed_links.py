@@ -14,7 +14,7 @@ from app.model.errors import InvalidJson
 from app.routes.admission import Admission
 from app.routes.answers import empty_answer
 from app.routes.bodies import LONGEST_OF_OWNERS, BodyReader
-from app.routes.link_answers import LinkAnswers, seen_revisions
+from app.routes.link_answers import LinkAnswers, seen_versions
 from app.routes.origins import Origins
 
 
@@ -40,25 +40,25 @@ def managed_links_blueprint(
         accept = partial(links.accept, request_host=request.host)
         request.max_content_length = LONGEST_OF_OWNERS
         patch = patches.read(request)
-        changed = managing.change(code, patch, caller, accept, seen_revisions(request))
+        changed = managing.change(code, patch, caller, accept, seen_versions(request))
         return answers.answer(request, changed)
 
     @blueprint.delete("")
     def delete(code: str) -> Response:
         caller = admission.owner(request, Scope.LINKS_WRITE)
-        managing.delete(code, caller, seen_revisions(request))
+        managing.delete(code, caller, seen_versions(request))
         return empty_answer()
 
     @blueprint.post("/enable")
     def enable(code: str) -> Response:
         caller = admission.owner(request, Scope.LINKS_WRITE)
-        enabled = managing.enable(code, caller, seen_revisions(request))
+        enabled = managing.enable(code, caller, seen_versions(request))
         return answers.answer(request, enabled)
 
     @blueprint.post("/disable")
     def disable(code: str) -> Response:
         caller = admission.owner(request, Scope.LINKS_WRITE)
-        disabled = managing.disable(code, caller, seen_revisions(request))
+        disabled = managing.disable(code, caller, seen_versions(request))
         return answers.answer(request, disabled)
 
     return blueprint

@@ -85,7 +85,21 @@ _SELECT = Statement(f"""
     FROM urls LEFT JOIN link_counts AS counts ON counts.code = urls.id
     WHERE urls.id = %(code)s AND {_OF_CALLER} AND {WITHIN}
 """)  # noqa: S608  # parts of ours
-_AS_SEEN = "coalesce(urls.revision, 0) = %(revision)s::bigint"
+# Renaming a tag changes no link: the names that were seen must still be those of the link's tags.
+# They are locked, so nobody renames them meanwhile.
+_SEEN_TAGS = """
+    seen_tags AS (
+        SELECT coalesce(array_agg(tagged.id ORDER BY seen.place), '{}') AS ids
+        FROM unnest(%(seen_keys)s::text[]) WITH ORDINALITY AS seen (key, place)
+        JOIN tagged USING (key)
+    )
+"""
+_AS_SEEN = """
+    coalesce(urls.revision, 0) = %(revision)s::bigint AND ARRAY(
+        SELECT had.id FROM unnest(urls.tag_ids) WITH ORDINALITY AS had (id, place)
+        WHERE had.id = ANY (seen_tags.ids) ORDER BY had.place
+    ) = seen_tags.ids
+"""
 # A limit is one of all visits of a link's life. While a link has none, they are those of its counts
 # and, in used_visits, those that the counts do not hold: counts can be deleted.
 _USED = """
@@ -99,7 +113,7 @@ _USED = """
 """
 # Title and tags alone leave a link to be found again by its target; nothing else does, for good.
 _UPDATE = Statement(f"""
-    WITH {_OWNER}, {_TAGGED}, counted AS (
+    WITH {_OWNER}, {_TAGGED}, {_SEEN_TAGS}, counted AS (
         SELECT visits FROM link_counts WHERE code = %(code)s
     )
     UPDATE urls
@@ -111,7 +125,7 @@ _UPDATE = Statement(f"""
         used_visits = {_USED},
         exhausted_at = CASE WHEN %(max_visits)s::bigint <= coalesce({_USED}, 0)
             THEN coalesce(exhausted_at, now()) END
-    FROM owner
+    FROM owner, seen_tags
     WHERE urls.id = %(code)s AND urls.user_id = owner.id AND urls.deleted_at IS NULL
         AND {_AS_SEEN}
     RETURNING urls.id
@@ -222,6 +236,7 @@ class ManagedLinkTable:
         values = {
             **_values(seen.code, fields, owner, before=seen.tags),
             "revision": seen.terms.revision,
+            "seen_keys": [tag_key(name) for name in seen.tags],
             "findable": findable,
         }
         return bool(self._write(_UPDATE, values, repeatable=True))

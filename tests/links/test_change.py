@@ -1,13 +1,18 @@
 """`/api/links/<code>`: see, change, disable, enable and delete."""
 
+import re
+import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psycopg
 import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from app.storage.managed_links import ManagedLinkTable
 from tests.harness.servers import Database
 from tests.links.conftest import Create, Follow
 
@@ -214,6 +219,43 @@ class TestIfMatch:
 
         assert answer.status_code == status
 
+    @pytest.mark.parametrize("new", ["new", "OLD"])
+    def test_a_link_whose_tag_was_renamed_is_another(
+        self, client: FlaskClient, bearer: Bearer, create: Create, new: str
+    ) -> None:
+        link = create(tags=["x", "old"])
+        path = f"/api/links/{link['code']}"
+        tag = client.get(path, headers=bearer).headers["ETag"]
+        seen = {**bearer, "If-Match": tag}
+
+        client.patch("/api/tags/old", json={"name": new}, headers=bearer)
+
+        answers = [
+            client.patch(path, json={"tags": link["tags"]}, headers=seen),
+            client.post(f"{path}/disable", headers=seen),
+            client.post(f"{path}/enable", headers=seen),
+            client.delete(path, headers=seen),
+        ]
+        assert [answer.status_code for answer in answers] == [412] * 4
+        now = client.get(path, headers=bearer)
+        assert now.get_json() == {**link, "tags": ["x", new]}
+        assert now.headers["ETag"] != tag
+        seen = {**bearer, "If-Match": now.headers["ETag"]}
+        assert client.post(f"{path}/disable", headers=seen).status_code == 200
+
+    def test_of_a_link_without_tags_it_is_the_number_of_its_change(
+        self, client: FlaskClient, bearer: Bearer, create: Create
+    ) -> None:
+        untagged, tagged = create(), create(tags=["x"])
+
+        tags = [
+            client.get(f"/api/links/{link['code']}", headers=bearer).headers["ETag"]
+            for link in (untagged, tagged)
+        ]
+
+        assert tags[0] == '"0"'
+        assert re.fullmatch('"0-[0-9a-f]{16}"', tags[1])
+
     def test_it_holds_for_disable_enable_and_delete(
         self, client: FlaskClient, bearer: Bearer, create: Create
     ) -> None:
@@ -227,6 +269,75 @@ class TestIfMatch:
 
         assert [answer.status_code for answer in answers] == [412, 412, 412]
         assert client.get(path, headers=bearer).get_json()["state"] == "active"
+
+
+@pytest.mark.parametrize("new", ["new", "OLD"])
+def test_a_rename_while_a_link_is_changed_is_not_undone(
+    client: FlaskClient,
+    bearer: Bearer,
+    create: Create,
+    monkeypatch: pytest.MonkeyPatch,
+    new: str,
+) -> None:
+    link = create(tags=["x", "old"])
+    update = ManagedLinkTable.update
+    tries: list[Any] = []
+
+    def rename_first(*given: Any, **more: Any) -> bool:
+        if not tries:
+            client.patch("/api/tags/old", json={"name": new}, headers=bearer)
+        tries.append(given)
+        return update(*given, **more)
+
+    monkeypatch.setattr(ManagedLinkTable, "update", rename_first)
+
+    shown = changed(client, bearer, link, {"title": "changed"})
+
+    assert (shown["title"], shown["tags"]) == ("changed", ["x", new])
+    found = client.get("/api/tags", headers=bearer).get_json()["tags"]
+    assert {tag["name"]: tag["links"] for tag in found} == {"x": 1, new: 1}
+
+
+def test_a_rename_that_a_change_has_to_wait_for_is_not_undone(
+    client: FlaskClient, bearer: Bearer, create: Create, module_database: Database
+) -> None:
+    link = create(tags=["x", "waited-for"])
+    shown: list[Any] = []
+
+    def change() -> None:
+        with client.application.test_client() as own:
+            shown.append(changed(own, bearer, link, {"title": "changed"}))
+
+    thread = threading.Thread(target=change)
+    with module_database.connect() as connection, connection.transaction():
+        connection.execute(
+            "UPDATE tags SET key = 'renamed', name = 'renamed' WHERE key = 'waited-for'"
+        )
+        thread.start()
+        ends = time.monotonic() + 4
+        while not _somebody_waits(connection) and time.monotonic() < ends:
+            time.sleep(0.01)
+    thread.join(10)
+
+    assert (shown[0]["title"], shown[0]["tags"]) == ("changed", ["x", "renamed"])
+
+
+def _somebody_waits(connection: psycopg.Connection) -> bool:
+    waiting = "SELECT FROM pg_locks WHERE NOT granted AND transactionid = pg_current_xact_id()::xid"
+    return connection.execute(waiting).fetchone() is not None
+
+
+def test_another_spelling_of_its_target_leaves_a_link_to_be_found(
+    client: FlaskClient, bearer: Bearer, target: str
+) -> None:
+    code = client.post("/api/", json={"url": target}, headers=bearer).get_json()["short_code"]
+    spelled = target.replace("https://", "HTTPS://", 1)
+    assert spelled != target
+
+    changed(client, bearer, {"code": code}, {"url": spelled})
+
+    again = client.post("/api/", json={"url": target}, headers=bearer)
+    assert (again.status_code, again.get_json()["short_code"]) == (200, code)
 
 
 def test_the_old_target_is_gone_at_once_for_the_worker_that_changed_it(

@@ -199,6 +199,7 @@ def test_what_is_nested_too_deeply_is_told_of_each_kind_of_file(
         ((_, _, reason),) = refusals(brought)
         assert depth == 63 or "nested too deeply" in reason
 
+
 def test_another_spelling_of_a_target_is_the_same(bring: Bring, refusals: Any) -> None:
     first = [
         {"code": "spelled-1", "url": "https://spelled.example/P"},

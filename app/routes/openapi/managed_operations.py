@@ -118,7 +118,8 @@ def _on_one() -> tuple[Operation, ...]:
         Operation(
             "get", _AT, "getLink", "Links", "Show a link",
             "Of the caller's own, also one that is disabled, expired or deleted. The `ETag` stands"
-            " for what an owner can set; counts and `blocked` do not change it.",
+            " for what an owner can set, the names of the link's tags included: renaming one"
+            " changes it. Counts and `blocked` do not.",
             (_LINK,), _OWN,
             limit="RATE_LIMIT", bearer="required", scope=Scope.LINKS_READ, parameters=("code",),
         ),
