@@ -79,6 +79,7 @@ _READ_LINK, _READ_ACCOUNT, _READ_TAG = _read(_LINK), _read(_ACCOUNT), _read(_TAG
 
 # Takes the writers' turn: what is being written at this moment is written before or after, whole.
 # Nothing can be taken from the owner's sketches: the upkeep makes them anew (owner_sketches.py).
+# A limit that is set later still counts what a link without one has had (managed_links.py).
 _FORGET = Statement(f"""
     WITH turn AS MATERIALIZED (
         SELECT pg_advisory_xact_lock({WRITERS_TURN})
@@ -101,6 +102,10 @@ _FORGET = Statement(f"""
         INSERT INTO visitor_hashes (code, day, hashes) SELECT owner, day, '' FROM sketches
     ), hashes AS (
         DELETE FROM visitor_hashes USING link WHERE visitor_hashes.code = link.code
+    ), used AS (
+        UPDATE urls SET used_visits = coalesce(used_visits, 0) + had.visits
+        FROM link JOIN link_counts AS had ON had.code = link.code
+        WHERE urls.id = link.code AND urls.max_visits IS NULL AND had.visits > 0
     ), totals AS (
         UPDATE link_counts SET visits = 0, visitors = 0, bots = 0, last_visit_at = NULL
         FROM link WHERE link_counts.code = link.code

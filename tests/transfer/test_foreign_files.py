@@ -452,6 +452,13 @@ def test_codes_that_others_have_are_each_told(
     assert all(name in reason for name in ("theirs-1: Alias", "theirs-2: Alias"))
 
 
+@pytest.mark.parametrize("tag", [{"tag": [1]}, {"tag": None}, {"name": ["x"]}, [], 7, None])
+def test_a_tag_of_another_shape_breaks_nothing(bring: Bring, tag: Any) -> None:
+    brought = bring(_json([_dub("odd-tag", tags=[tag, "even"])]).encode(), "dub")
+
+    assert brought["links"] + brought["unchanged"] + brought["refused"] == 1
+
+
 def test_a_link_of_very_many_codes_is_refused(bring: Bring, refusals: Any) -> None:
     link = _bitly("many", custom_bitlinks=[f"bit.ly/many-{n}" for n in range(200)])
 

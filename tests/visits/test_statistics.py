@@ -136,5 +136,7 @@ def test_a_link_that_begins_anew_takes_its_numbers_from_its_owners(
     assert statistician.of_link(CODE, owner, Question()).totals == Tally()
     assert statistician.of_all(owner, None, Question()).totals == Tally()
     assert rows(module_database, "SELECT visits, last_visit_at FROM link_counts") == [(0, None)]
+    # For a limit of visits that may be set later.
+    assert rows(module_database, f"SELECT used_visits FROM urls WHERE id = '{CODE}'") == [(3,)]
     write(table, visited(datetime.now(UTC), 2))
     assert statistician.of_link(CODE, owner, Question()).totals.visits == 2

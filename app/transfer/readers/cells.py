@@ -148,5 +148,6 @@ def decoded(cell: str, name: str, verb: str = "are") -> Any:
 
 def _tag(value: Any) -> str:
     if isinstance(value, dict):
-        value = value.get("name") or (value.get("tag") or {}).get("name", "")
+        inner = value.get("tag")
+        value = value.get("name") or (inner.get("name", "") if isinstance(inner, dict) else "")
     return str(value).strip()
