@@ -170,6 +170,13 @@ def test_a_list_is_filtered_by_state_and_search(shorten: Shorten) -> None:
     assert [json.loads(line)["code"] for line in found.lines] == ["found-b"]
 
 
+@pytest.mark.parametrize("tag", [".", "..", "/a//b/", "100%"])
+def test_a_tag_is_renamed_whatever_is_in_its_name(shorten: Shorten, tag: str) -> None:
+    shorten("add", "https://e.com/odd-tag", "-t", tag)
+
+    assert shorten("tags", "rename", tag, f"renamed {tag}").status == 0
+
+
 def test_tags_are_listed_and_renamed(shorten: Shorten) -> None:
     shorten("add", "https://example.com/x", "-t", "a/b")
 

@@ -106,7 +106,9 @@ def list_tags(session: Session) -> None:
 @pass_session
 def rename(session: Session, old: str, new: str) -> None:
     """Give the tag OLD the name NEW, on all links that have it."""
-    call = Call("PATCH", f"/api/tags/{quote(old, safe='')}", json={"name": new})
+    # Paths lose `.` and `..` (RFC 3986, section 5.2.4), and tags the spaces around them.
+    name = quote(f"{old} " if old in {".", ".."} else old, safe="")
+    call = Call("PATCH", f"/api/tags/{name}", json={"name": new})
     tag = session.own_service.call(call).body
     if session.output.as_json:
         session.output.json(tag)
