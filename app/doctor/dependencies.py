@@ -20,13 +20,14 @@ from app.doctor.pointing import (
     troubled,
     who_says_why,
 )
+from app.doctor.server_troubles import trouble as server_trouble
 from app.doctor.situation import Situation
 from app.model.worker_reports import DependencyState, WorkerReport
 
 LATELY = 10.0
 """Seconds, two reports, after which a trouble that doctor does not meet itself is over."""
 # What meets everybody alike: where doctor does not meet it, it is over.
-_EVERYBODYS = ("read-only", "lock", "too long", "disk", "memory", "starting", "missing", "plan")
+_EVERYBODYS = ("read-only", "lock", "too long", "starting", "missing", "plan")
 
 Reports = Sequence[WorkerReport]
 Rows = Mapping[str, Finding]
@@ -167,7 +168,10 @@ def _of_postgresql(
     if "connection left" in trouble.cause and causes:
         why = "all together hold what max_connections allows; more tasks would ask for more"
         return Advice(why, do_what(causes))
-    if apart and not general:
+    known = server_trouble(trouble.cause, situation)
+    if known and not causes:
+        return known
+    if apart and not general and not known:
         why = "others are served: these differ in what they were given, or in their way there"
         return Advice(why, replace_task(situation, trouble.told[0].task))
     if causes:

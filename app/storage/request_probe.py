@@ -18,6 +18,9 @@ from app.storage.statements import Statement
 from app.storage.users import UserTable
 from app.targets import accept
 
+_LONG = 1700
+"""Characters: a row that hardly fits in a page begun, and meets a disk that has no other left."""
+
 
 class _OneConnection:
     """Stands in for the pool: statements run on one connection, in its transaction."""
@@ -43,7 +46,8 @@ def probe_requests(connection: psycopg.Connection, at: Callable[[str], None]) ->
     database = cast("Database", _OneConnection(connection))
     links, users = LinkTable(database), UserTable(database)
     nonce = secrets.token_hex(16)
-    target = accept(f"https://doctor.invalid/{nonce}", own_hosts=frozenset(), local=False)
+    url = f"https://doctor.invalid/{nonce}/{'x' * _LONG}"
+    target = accept(url, own_hosts=frozenset(), local=False)
     steps: dict[str, Callable[[], object]] = {
         "resolve": lambda: links.known(codes.generate()),
         "log in": lambda: users.credentials(f"{nonce}@doctor.invalid"),

@@ -200,6 +200,14 @@ def test_a_redis_that_is_away_now_is_not_hidden_by_a_postgresql_that_is_back() -
     assert row.advice.next == "Do what the row redis advises"
 
 
+def test_a_full_disk_that_doctor_did_not_meet_is_none_of_a_single_task() -> None:
+    row = _settled(_report(A, postgresql=_refused("the server's disk is full", 3.0)), _report(B))
+
+    assert row.status == "fail"
+    assert "FreeStorageSpace" in said(row)
+    assert "aws rds describe-db-instances" in said(row)
+
+
 def test_every_dependency_that_is_in_trouble_is_named() -> None:
     gone = DependencyState(away_for=3.0, cause="the connection was refused")
     ailing = _report(A, postgresql=gone, redis=gone, telemetry={"loki_logging": False})
