@@ -179,11 +179,12 @@ def nested(depth: int, begin: str, end: str) -> str:
 def test_what_is_nested_too_deeply_is_told_so_at_any_depth(
     client: FlaskClient, bearer: dict[str, str], method: str, path: str, member: str
 ) -> None:
+    around = 2 if path.endswith("bulk") else 0  # a link of a bulk may be as deep as alone
     answers = [
         client.open(
             path,
             method=method,
-            data=f'{{"{member}":{nested(depth - 1, begin, end)}}}',
+            data=f'{{"{member}":{nested(around + depth - 1, begin, end)}}}',
             headers=bearer,
             content_type="application/json",
         )
