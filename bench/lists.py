@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -125,28 +126,36 @@ def _worst(connection: psycopg.Connection, lists: LinkLists, filtered: str) -> R
 
 
 def _compared(lists: LinkLists, listing: Listing, position: Position) -> tuple[float, float]:
-    """Return the seconds of a first page and of one far behind, asked in turns.
+    """Return the seconds of a first page and of one far behind, the mean of several in a row.
 
-    The best of the rounds counts for either; how many there are does not hang on what they show.
+    They are asked in turns, page by page, and of each page the best of the rounds counts; how many
+    rounds there are does not hang on what they show.
     """
-    first, far = [], []
+    first, far = [math.inf] * _PAGES, [math.inf] * _PAGES
     for _ in range(_ROUNDS):
-        first.append(_taken(lists, listing, None))
-        far.append(_taken(lists, listing, position))
-    return min(first), min(far)
+        begin, behind = _Walk(lists, listing, None), _Walk(lists, listing, position)
+        for page in range(_PAGES):
+            first[page] = min(first[page], begin.next_page())
+            far[page] = min(far[page], behind.next_page())
+    return sum(first) / _PAGES, sum(far) / _PAGES
 
 
-def _taken(lists: LinkLists, listing: Listing, after: Position | None) -> float:
-    """Return the seconds of a page, of several in a row.
+class _Walk:
+    """Reads a list page by page."""
 
-    All of them have to be there.
-    """
-    began = time.perf_counter()
-    for _ in range(_PAGES):
-        page = lists.page(_OWNER, listing, after, LIMIT)
+    def __init__(self, lists: LinkLists, listing: Listing, after: Position | None) -> None:
+        self._lists = lists
+        self._listing = listing
+        self._after = after
+
+    def next_page(self) -> float:
+        """Return the seconds of the next page, which has to be full."""
+        began = time.perf_counter()
+        page = self._lists.page(_OWNER, self._listing, self._after, LIMIT)
+        seconds = time.perf_counter() - began
         assert len(page.links) == LIMIT
-        after = page.next
-    return (time.perf_counter() - began) / _PAGES
+        self._after = page.next
+        return seconds
 
 
 def _far(connection: psycopg.Connection, sort: str, descending: bool, condition: str) -> Position:
