@@ -222,7 +222,12 @@ class TestOwnersAndOperators:
         assert ask(service, owner, "GET", code).json()["state"] == "active"
 
     def test_links_that_go_with_an_account_stay_disabled(
-        self, service: Service, command: Command, owner: dict[str, str], code: str
+        self,
+        service: Service,
+        command: Command,
+        owner: dict[str, str],
+        code: str,
+        module_database: Database,
     ) -> None:
         assert command("disable", code, "--reason", "phish") == 0
         body = {"password": "secret1", "links": "disable"}
@@ -231,7 +236,11 @@ class TestOwnersAndOperators:
 
         assert command("enable", code, "--reason", "a mistake") == 0
 
-        time.sleep(1.5)
+        with module_database.connect() as connection:
+            left = connection.execute(
+                "SELECT disabled_at IS NOT NULL, locked_because FROM urls WHERE id = %s", (code,)
+            ).fetchone()
+        assert left == (True, None)
         assert_soon(service, code, 410)
 
 

@@ -2,7 +2,6 @@
 
 import re
 import threading
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,6 +13,7 @@ from werkzeug.test import TestResponse
 
 from app.storage.managed_links import ManagedLinkTable
 from tests.harness.servers import Database
+from tests.harness.sinks import eventually
 from tests.links.conftest import Create, Follow
 
 Bearer = dict[str, str]
@@ -314,9 +314,7 @@ def test_a_rename_that_a_change_has_to_wait_for_is_not_undone(
             "UPDATE tags SET key = 'renamed', name = 'renamed' WHERE key = 'waited-for'"
         )
         thread.start()
-        ends = time.monotonic() + 4
-        while not _somebody_waits(connection) and time.monotonic() < ends:
-            time.sleep(0.01)
+        eventually(lambda: _somebody_waits(connection))
     thread.join(10)
 
     assert (shown[0]["title"], shown[0]["tags"]) == ("changed", ["x", "renamed"])
