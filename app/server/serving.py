@@ -105,7 +105,7 @@ class Serving(base.Worker):  # type: ignore[misc]
             goes_on = False
             try:
                 goes_on = self._serve(conn, request)
-            except Exception:
+            except (Exception, SystemExit):  # an application's own `exit` must not end the thread
                 self.log.exception("A connection is given up")
             finally:
                 self.give_back(conn, goes_on)
@@ -180,7 +180,7 @@ class Serving(base.Worker):  # type: ignore[misc]
                     body.close()
         except ClientGone:
             return False
-        except (Exception, SystemExit) as error:
+        except Exception as error:  # not SystemExit: in the main loop it is a signal that ends us
             if response.begun:
                 # A second answer would be taken for a part of the first.
                 self.log.exception("Error handling request")

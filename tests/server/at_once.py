@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -36,6 +38,8 @@ def answer_now(environ: WSGIEnvironment, start_response: StartResponse) -> Itera
     if path == "/now/fails":
         message = "broken on purpose"
         raise RuntimeError(message)
+    if path == "/now/aborted":
+        os.kill(os.getpid(), signal.SIGABRT)
     content = {
         "/now/closed": str(_closed).encode(),
         "/now/large": b"x" * HELD_BY_LOOP,
@@ -57,6 +61,8 @@ class Application:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer everything, also what was not answered at once."""
+        if environ["PATH_INFO"] == "/exit":
+            raise SystemExit(0)
         if environ["PATH_INFO"] == "/slow":
             time.sleep(float(environ["QUERY_STRING"]))
         body = environ["wsgi.input"].read()

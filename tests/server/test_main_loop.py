@@ -106,6 +106,29 @@ def test_what_fails_at_once_is_an_error_of_ours_and_hurts_nobody(service: Servic
     assert ask(service, get("/now")).body == LOOP
 
 
+def test_a_worker_that_the_master_gives_up_ends_and_answers_nothing_more() -> None:
+    with Service(NO_DATABASE, app=APP) as service:
+        before = service.workers
+        with Wire(service) as wire:
+            wire.send(get("/now/aborted"))
+            # SIGABRT came while this was answered: it is cut off, not told 500 by a worker that
+            # would then drain as if it had been told to stop.
+            assert wire.answer() is None
+        eventually(lambda: service.workers and set(service.workers).isdisjoint(before))
+        service.await_ready()
+        assert ask(service, get("/now")).body == LOOP
+
+
+def test_an_application_that_exits_ends_neither_its_thread_nor_the_worker(service: Service) -> None:
+    before = service.workers
+    for _ in range(9):  # more than it has threads
+        with Wire(service) as wire:
+            wire.send(get("/exit"))
+            assert wire.answer() is None
+    assert ask(service, get("/later")).body.startswith(b"request-")
+    assert service.workers == before
+
+
 def test_every_body_is_closed_once(service: Service) -> None:
     with Wire(service) as wire:
         wire.send(get("/now/closed"))
