@@ -108,16 +108,18 @@ class Lists:
             for tag in (asked, caller.tag)
             if tag is not None
         }
-        numbers = [number for number in wanted.values() if number is not None]
-        if len(numbers) < len(wanted):
+        tags = sorted(
+            (tag for tag in wanted.values() if tag is not None), key=lambda tag: tag.links
+        )
+        if len(tags) < len(wanted):
             return None
         pattern = _pattern(query.search)
         return Listing(
             name,
             sort.startswith("-"),
             state,
-            tag=numbers[0] if numbers else None,
-            within=numbers[1] if len(numbers) > 1 else None,
+            tag=tags[0] if tags else None,
+            within=tags[1] if len(tags) > 1 else None,
             pattern=pattern,
             found_tags=self._tags.matching(owner, pattern) if pattern else (),
         )

@@ -15,6 +15,7 @@ from app.model.managed_links import Position, State
 from app.storage.database import Database
 from app.storage.link_lists import LinkLists, Listing
 from app.storage.list_statements import ORDERS, STATES
+from app.storage.tags import NumberedTag
 from bench.links import fill, owner, progress_bar
 from bench.stores import Stores
 from bench.table import Row, judged
@@ -23,14 +24,14 @@ LINKS = 1_000_000
 LIMIT = 20
 _OWNER = owner(0)
 _ROUNDS = 4
-_PAGES = 25
-"""Of 20 links each, in a row: where one link of a hundred matches, a page costs as much as they are
-apart just there, and of few pages it would be chance which are dearer."""
+_PAGES = 100
+"""Of 20 links each, in a row, at most half of a list: where one link of five matches, a page costs
+as much as they are apart just there, and of few pages it would be chance which are dearer."""
 _BUDGET = 1.2
 _FAR = 0.9
-"""How far behind the pages are that are compared, as a part of the list; at half of a short one."""
-_FEW, _SOME, _ALL = 1, 2, 3
-"""Numbers of tags: on 3,000 links, on 50,000, and on every one."""
+"""How far behind the pages are that are compared, as a part of the list; a short one's are its last
+ones."""
+_FEW, _SOME, _ALL = NumberedTag(1, 3_000), NumberedTag(2, 50_000), NumberedTag(3, LINKS)
 
 # By a hash: spread over the table as chance would have it, and the same in every run.
 _MADE = (
@@ -105,8 +106,9 @@ def _worst(connection: psycopg.Connection, lists: LinkLists, filtered: str) -> R
     for sort in ORDERS:
         taken = {}
         for descending in (False, True):
-            position = _far(connection, sort, descending, condition)
-            taken[descending] = _compared(lists, make(sort=sort, descending=descending), position)
+            position, pages = _far(connection, sort, descending, condition)
+            listing = make(sort=sort, descending=descending)
+            taken[descending] = _compared(lists, listing, position, pages)
         # One direction begins with the links that have the key, the other with those without,
         # which are read otherwise: what is dearer at one's start is it at the other's end.
         first = max(begin for begin, _ in taken.values())
@@ -125,19 +127,21 @@ def _worst(connection: psycopg.Connection, lists: LinkLists, filtered: str) -> R
     )
 
 
-def _compared(lists: LinkLists, listing: Listing, position: Position) -> tuple[float, float]:
-    """Return the seconds of a first page and of one far behind, the mean of several in a row.
+def _compared(
+    lists: LinkLists, listing: Listing, position: Position, pages: int
+) -> tuple[float, float]:
+    """Return the seconds of a first page and of one far behind, the mean of so many in a row.
 
     They are asked in turns, page by page, and of each page the best of the rounds counts; how many
     rounds there are does not hang on what they show.
     """
-    first, far = [math.inf] * _PAGES, [math.inf] * _PAGES
+    first, far = [math.inf] * pages, [math.inf] * pages
     for _ in range(_ROUNDS):
         begin, behind = _Walk(lists, listing, None), _Walk(lists, listing, position)
-        for page in range(_PAGES):
+        for page in range(pages):
             first[page] = min(first[page], begin.next_page())
             far[page] = min(far[page], behind.next_page())
-    return sum(first) / _PAGES, sum(far) / _PAGES
+    return sum(first) / pages, sum(far) / pages
 
 
 class _Walk:
@@ -158,19 +162,26 @@ class _Walk:
         return seconds
 
 
-def _far(connection: psycopg.Connection, sort: str, descending: bool, condition: str) -> Position:
-    """Return where most of a list has gone by, found the long way."""
+def _far(
+    connection: psycopg.Connection, sort: str, descending: bool, condition: str
+) -> tuple[Position, int]:
+    """Return where most of a list has gone by, found the long way, and how many pages to compare."""
     key = ORDERS[sort].key
     direction = "DESC NULLS LAST" if descending else "ASC NULLS FIRST"
     listed = (
         "FROM urls LEFT JOIN link_counts AS counts ON counts.code = urls.id"
         f" WHERE urls.user_id = %(owner)s AND urls.deleted_at IS NULL AND {condition}"
     )
+    values: dict[str, object] = {"owner": _OWNER}
+    counted = connection.execute(f"SELECT count(*) {listed}".encode(), values).fetchone()
+    assert counted is not None
+    pages = min(_PAGES, counted[0] // 2 // LIMIT)
+    # The position's own link is not on its page, and the last page is not followed by another.
+    values["before"] = min(int(counted[0] * _FAR), counted[0] - (pages + 1) * LIMIT)
     found = connection.execute(
         f"SELECT {key}, urls.id {listed} ORDER BY 1 {direction}, 2 {direction.split(maxsplit=1)[0]}"
-        f" OFFSET (SELECT CASE WHEN count(*) * (1 - {_FAR}) > %(read)s THEN count(*) * {_FAR}"
-        f" ELSE count(*) / 2 - 100 END::bigint {listed}) LIMIT 1".encode(),
-        {"owner": _OWNER, "read": _PAGES * LIMIT},
+        " OFFSET %(before)s LIMIT 1".encode(),
+        values,
     ).fetchone()
     assert found is not None
-    return Position(*found)
+    return Position(*found), pages

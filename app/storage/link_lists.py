@@ -14,6 +14,7 @@ from app.storage.database import Database
 from app.storage.link_rows import managed_from
 from app.storage.list_statements import Shape
 from app.storage.statements import Statement
+from app.storage.tags import NumberedTag
 
 FIRST_WALK = 2_000
 LONGEST_WALK = 20_000
@@ -32,12 +33,11 @@ class Listing:
     sort: str
     descending: bool
     state: State | None = None
-    tag: int | None = None
-    """A tag's number."""
+    tag: NumberedTag | None = None
     pattern: str | None = None
     """Of LIKE, in any case."""
-    within: int | None = None
-    """The number of another tag that links must have."""
+    within: NumberedTag | None = None
+    """Another tag that links must have, with no fewer of them."""
     found_tags: tuple[int, ...] = ()
     """Tags whose name matches the pattern."""
 
@@ -103,8 +103,8 @@ class _Reader:
         self._limit = limit
         self._values: dict[str, Any] = {
             "owner": owner,
-            "tag": listing.tag,
-            "within": listing.within,
+            "tag": listing.tag and listing.tag.number,
+            "within": listing.within and listing.within.number,
             "pattern": listing.pattern,
             "found_tags": list(listing.found_tags),
             "most": MOST_GATHERED + 1,
@@ -112,12 +112,12 @@ class _Reader:
 
     def gather(self) -> list[str] | None:
         """Return the codes of the links that match, too many or all of them; None: no index."""
-        statement = None
-        # Deleted links have left the index of their tags.
-        if self._listing.tag is not None and self._listing.state is not State.DELETED:
+        statement, tag, state = None, self._listing.tag, self._listing.state
+        # Deleted links have left the index of their tags, and the number of its links.
+        if tag is not None and tag.links <= MOST_GATHERED and state is not State.DELETED:
             statement = statements.gather_tag()
-        elif self._listing.state is not None:
-            statement = statements.gather_state(self._listing.state)
+        elif state is not None:
+            statement = statements.gather_state(state)
         return None if statement is None else self._codes(statement)
 
     def gather_text(self) -> list[str]:

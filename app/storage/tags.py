@@ -24,7 +24,7 @@ _LIST = Statement(
 _NAMED = Statement(
     "SELECT name, links FROM tags WHERE user_id = %(owner)s AND key = %(key)s AND links > 0"
 )
-_NUMBER = Statement("SELECT id FROM tags WHERE user_id = %(owner)s AND key = %(key)s")
+_NUMBER = Statement("SELECT id, links FROM tags WHERE user_id = %(owner)s AND key = %(key)s")
 _MATCHING = Statement(
     "SELECT id FROM tags WHERE user_id = %(owner)s AND lower(name) LIKE lower(%(pattern)s::text)"
     " LIMIT %(most)s"
@@ -66,6 +66,14 @@ _MERGE = Statement(
 _DROP = Statement("DELETE FROM tags WHERE id = %(taken)s AND links = 0 RETURNING id")
 
 
+@dataclass(frozen=True, slots=True)
+class NumberedTag:
+    """The number that stands for a tag, and how many links that are not deleted have it."""
+
+    number: int
+    links: int
+
+
 class TagTable:
     """Read and rename tags; links that get tags make them (managed_links.py)."""
 
@@ -80,11 +88,10 @@ class TagTable:
         """Return the tag of this name, if any link has it."""
         return [Tag(*row) for row in self._rows(_NAMED, owner, key=tag_key(name))]
 
-    def number(self, owner: UUID, name: str) -> int | None:
+    def number(self, owner: UUID, name: str) -> NumberedTag | None:
         """Return the number of a tag, None if the owner has none of this name."""
         rows = self._rows(_NUMBER, owner, key=tag_key(name))
-        number: int | None = rows[0][0] if rows else None
-        return number
+        return NumberedTag(*rows[0]) if rows else None
 
     def matching(self, owner: UUID, pattern: str) -> tuple[int, ...]:
         """Return the numbers of the tags whose name matches a pattern of LIKE, in any case."""

@@ -21,6 +21,9 @@ from tests.harness.sinks import eventually
 
 CREATE, RESOLVE, REDIRECT = "create", "resolve", "redirect"
 _JSON = {"Content-Type": "application/json"}
+PAUSE = 0.005
+"""Seconds: a request takes about as long, so that half of the clients wait for an answer at any
+time, and as much is left of the machine for what is asked."""
 _REMEMBERED = 200
 _CHECKERS = 4
 _GOOD = frozenset({200, 201, 302})
@@ -62,7 +65,13 @@ class Load:
     """Threads that ask until stopped: a create for every `reads` resolves and redirects."""
 
     def __init__(
-        self, url: str, clients: int = 4, *, reads: int = 4, pause: float = 0.0, timeout: float = 30
+        self,
+        url: str,
+        clients: int = 4,
+        *,
+        reads: int = 4,
+        pause: float = PAUSE,
+        timeout: float = 30,
     ) -> None:
         """Settle the clients; `pause` is the time between two requests of one client."""
         self.told = Told()
@@ -121,7 +130,7 @@ class Load:
         connection = http.client.HTTPConnection(self._host, timeout=self._timeout)
         chance = random.Random(next(self._numbers))
         for turn in itertools.count():
-            if self._stopping.wait(self._pause) if self._pause else self._stopping.is_set():
+            if self._stopping.wait(self._pause):
                 break
             known = min(len(self._codes), _REMEMBERED)
             if turn % (self._reads + 1) == 0 or not known:

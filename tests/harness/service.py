@@ -3,8 +3,10 @@
 import json
 import os
 import signal
+import socket
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
@@ -58,6 +60,7 @@ class Service:
         self._folder = tempfile.TemporaryDirectory(prefix="service-")
         self._stdout = Path(self._folder.name, "stdout")
         self._stderr = Path(self._folder.name, "stderr")
+        self._output_lines = _Lines(self._stdout)
         self._process: Process | None = None
 
     @property
@@ -86,13 +89,12 @@ class Service:
     @property
     def lines(self) -> list[str]:
         """The finished lines of stdout."""
-        return self.stdout.split("\n")[:-1]
+        return self._output_lines.read()[0]
 
     @property
     def records(self) -> list[dict[str, Any]]:
         """The lines of stdout that are JSON objects, parsed."""
-        parsed = (_parsed(line) for line in self.lines)
-        return [record for record in parsed if record is not None]
+        return self._output_lines.read()[1]
 
     def launch(self) -> Self:
         """Start without waiting for anything."""
@@ -180,14 +182,39 @@ class Service:
 
     def _answers(self) -> bool:
         try:
+            # Most of a start there is nobody to ask: that costs next to nothing to find out.
+            socket.create_connection((LOOPBACK, self.port), 2).close()
             # A connection of its own: `client` must not stay connected to a worker.
             answer = requests.get(self.url + self._ready, timeout=2)
-        except requests.RequestException:
+        except (OSError, requests.RequestException):
             return False
         return answer.status_code == HTTPStatus.OK
 
     def _output(self) -> str:
         return f"stdout:\n{self.stdout[-8000:]}\nstderr:\n{self.stderr[-8000:]}\n"
+
+
+class _Lines:
+    """The finished lines of a file that grows, and those that are JSON objects, each read once."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._position = 0
+        self._lines: list[str] = []
+        self._records: list[dict[str, Any]] = []
+        self._lock = threading.Lock()
+
+    def read(self) -> tuple[list[str], list[dict[str, Any]]]:
+        """Return all lines and all records so far."""
+        with self._lock, self._path.open("rb") as file:
+            file.seek(self._position)
+            content = file.read()
+            content = content[: content.rfind(b"\n") + 1]
+            self._position += len(content)
+            lines = content.decode(errors="replace").split("\n")[:-1]
+            self._lines += lines
+            self._records += [one for one in map(_parsed, lines) if one is not None]
+            return self._lines.copy(), self._records.copy()
 
 
 def _parsed(line: str) -> dict[str, Any] | None:

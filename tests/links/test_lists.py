@@ -214,7 +214,11 @@ class TestFilters:
 
         tagged = codes(client, bearer, tag="t", sort=sort, limit=3)
         searched = codes(client, bearer, search="many-0", sort=sort, limit=3)
+        for link in many[::8]:
+            client.post(f"/api/links/{link['code']}/disable", headers=bearer)
+        both = codes(client, bearer, tag="t", state="disabled", sort=sort, limit=3)
 
+        assert sorted(both) == sorted(link["code"] for link in many[::8])
         assert sorted(tagged) == sorted(link["code"] for link in many[::4])
         assert sorted(searched) == sorted(link["code"] for link in many[:10])
 

@@ -9,6 +9,8 @@ import time
 from typing import Self
 from urllib.parse import urlsplit
 
+_PAUSE = 0.005
+"""Seconds between two requests of one client."""
 UNTRACED = ("/healthz", "/metrics", "/api/metrics")
 
 
@@ -51,7 +53,7 @@ class Load:
 
     def _client(self) -> None:
         connection: http.client.HTTPConnection | None = None
-        while not self._stopping.is_set():
+        while not self._stopping.wait(_PAUSE):
             connection = connection or http.client.HTTPConnection(self._host, timeout=30)
             with self._lock:
                 path = next(self._paths)
