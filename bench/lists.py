@@ -165,7 +165,7 @@ class _Walk:
 def _far(
     connection: psycopg.Connection, sort: str, descending: bool, condition: str
 ) -> tuple[Position, int]:
-    """Return where most of a list has gone by, found the long way, and how many pages to compare."""
+    """Return where most of a list has gone by, found the long way, and how many pages to read."""
     key = ORDERS[sort].key
     direction = "DESC NULLS LAST" if descending else "ASC NULLS FIRST"
     listed = (
