@@ -76,6 +76,10 @@ telemetry.log_to_stdout(_telemetry)
 logger_class = Logger
 
 
+SHORTENER = "app.wsgi"
+"""What production serves; tests serve others, which need none of its code."""
+
+
 def on_starting(server):
     """Refuse a wrong environment at once; else learn where we run (once, in the master)."""
     if _mistakes:
@@ -83,7 +87,8 @@ def on_starting(server):
         raise SystemExit(3)
     keep_signals_over_forks()
     server.telemetry_config = telemetry.prepare(_telemetry)
-    _load_code()
+    if server.app.app_uri.startswith(SHORTENER):
+        _load_code()
 
 
 def _load_code():
