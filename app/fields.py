@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from app.config import REDIRECT_STATUSES
+from app.countries import is_country
 from app.model.errors import InvalidLink, InvalidUrl
 from app.model.managed_links import Condition, Fields, QueryParameter, Rule
 from app.targets import LONGEST, Target
@@ -32,7 +33,6 @@ _MOMENT = re.compile(
 )
 _LEAP_SECOND = "60"
 _LANGUAGE = re.compile(r"[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8}){0,7}")
-_COUNTRY = re.compile(r"[A-Za-z]{2}")
 _FIRST_YEAR, _LAST_YEAR = 1970, 9999
 """In UTC; RFC 3339 writes four digits, and so does Python."""
 
@@ -261,8 +261,8 @@ def _condition(where: str, given: GivenCondition) -> Condition:
         raise InvalidLink(f"{where}.if.device must be ios, android or desktop")
     if given.language is not None and not _LANGUAGE.fullmatch(given.language):
         raise InvalidLink(f"{where}.if.language must be a language tag such as pt-BR")
-    if given.country is not None and not _COUNTRY.fullmatch(given.country):
-        raise InvalidLink(f"{where}.if.country must be two letters such as BR (ISO 3166-1)")
+    if given.country is not None and not is_country(given.country):
+        raise InvalidLink(f"{where}.if.country must be a code of ISO 3166-1 such as BR or GB")
     query = None
     if given.query is not None:
         query = _parameter(f"{where}.if.query", given.query)

@@ -113,6 +113,8 @@ def test_tags_keep_their_order_and_are_the_same_in_any_case() -> None:
         {"rules": [{"if": {"device": "fridge"}, "url": "https://e.com"}]},
         {"rules": [{"if": {"language": "pt_BR"}, "url": "https://e.com"}]},
         {"rules": [{"if": {"country": "BRA"}, "url": "https://e.com"}]},
+        {"rules": [{"if": {"country": "UK"}, "url": "https://e.com"}]},
+        {"rules": [{"if": {"country": "\u00df"}, "url": "https://e.com"}]},  # in capitals: SS
         {"rules": [{"if": {"query": {"name": "", "value": ""}}, "url": "https://e.com"}]},
         {"rules": [{"if": {"query": {"name": "a", "value": "\x00"}}, "url": "https://e.com"}]},
     ],
@@ -142,6 +144,13 @@ def test_a_rule_as_it_is_kept() -> None:
     assert rule.condition == Condition(
         country="BR", language="pt-BR", query=QueryParameter("a", "")
     )
+
+
+@pytest.mark.parametrize("country", ["GB", "ss", "Xk", "TL"])
+def test_countries_that_visitors_come_from(country: str) -> None:
+    (rule,) = fields(rules=[{"if": {"country": country}, "url": "https://e.com"}]).rules
+
+    assert rule.condition.country == country.upper()
 
 
 def test_the_longest_of_everything_is_taken() -> None:
