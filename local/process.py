@@ -5,9 +5,9 @@ import json
 import signal
 import subprocess
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, ClassVar, Protocol
 
 import psutil
 
@@ -19,8 +19,25 @@ _OVER = frozenset({psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD})
 _HELD = _OVER | {psutil.STATUS_STOPPED}
 
 
+class Started(Protocol):
+    """What is used of a process that was started."""
+
+    pid: int
+
+    def poll(self) -> int | None:
+        """Return the exit status, None while it runs."""
+
+    def wait(self, timeout: float) -> int:
+        """Wait for the exit status, or raise TimeoutExpired."""
+
+    def send_signal(self, number: int, /) -> None:
+        """Send a signal, if it still runs."""
+
+
 class Process:
     """A command in a process group of its own, so that a terminal's Ctrl-C does not reach it."""
+
+    launch: ClassVar[Callable[..., Started]] = subprocess.Popen
 
     def __init__(
         self,
@@ -32,7 +49,7 @@ class Process:
         cwd: Path | None = None,
     ) -> None:
         """Start the command; stderr None sends both streams to stdout."""
-        self._popen = subprocess.Popen(
+        self._popen = self.launch(
             command,
             stdin=subprocess.DEVNULL,
             stdout=stdout,

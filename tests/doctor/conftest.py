@@ -1,10 +1,12 @@
 """A healthy world around the service, for one test to break."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
 from local.ports import free_port
+from tests.conftest import StartService
 from tests.doctor.command import STRONG
 from tests.doctor.loki_query import LokiQueries
 from tests.harness.servers import Database, Valkey
@@ -12,6 +14,12 @@ from tests.harness.sinks_loki import LokiSink
 from tests.harness.sinks_otlp import OtlpSink
 
 Environment = dict[str, str]
+
+
+@pytest.fixture
+def start_service(start_service: StartService) -> StartService:
+    """Start services that are found by their command line, and asked for their variables."""
+    return partial(start_service, fresh=True)
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ def stuck(databases: Databases) -> Iterator[dict[str, tuple[Service, Database]]]
         for name in ("turn", "month"):
             database = stack.enter_context(databases.migrated())
             variables = {**database.environment, "JWT_SECRET": STRONG, "WEB_CONCURRENCY": "1"}
-            world[name] = stack.enter_context(Service(variables)), database
+            world[name] = stack.enter_context(Service(variables, fresh=True)), database
         holder = stack.enter_context(closing(world["turn"][1].connect()))
         holder.execute("SELECT pg_advisory_lock(%s)", (WRITERS_TURN,))
         month = datetime.now(UTC).strftime("%Y_%m")

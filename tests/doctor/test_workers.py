@@ -77,7 +77,7 @@ def rows(
     with ExitStack() as stack:
         full = stack.enter_context(Path("/dev/full").open("wb", buffering=0))
         ailing = stack.enter_context(RedirectedService(a, full))
-        well = stack.enter_context(Service(b))
+        well = stack.enter_context(Service(b, fresh=True))
         _send(ailing, "203.0.113.{}")
         _send(well, "192.0.2.1, 8.8.4.{}")
         await_report(ailing.port, lambda report: report.stdout_unwritten >= 15)

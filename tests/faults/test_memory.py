@@ -23,7 +23,7 @@ MOST = 300 * MIB
 @pytest.fixture(scope="module")
 def service(module_database: Database) -> Iterator[Service]:
     """Start one worker that this file's tests share."""
-    with Service(module_database.environment) as service:
+    with Service(module_database.environment, fresh=True) as service:
         yield service
 
 

@@ -66,7 +66,7 @@ def test_soak(
     )
     stores = {**database.environment, **valkey.environment()}
     settings = {"WEB_CONCURRENCY": str(WORKERS), "POSTGRES_POOL_MAX": str(POOL)}
-    service = start_service({**stores, **settings}, arguments=arguments)
+    service = start_service({**stores, **settings}, arguments=arguments, fresh=True)
     samples: list[Sample] = []
     connections: list[int] = []
     begun = time.monotonic()

@@ -17,6 +17,7 @@ import requests
 
 from local.ports import LOOPBACK, free_port
 from local.process import Process
+from tests.harness.forked import ForkedProcess
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_S = 20.0
@@ -47,8 +48,12 @@ class Service:
         arguments: tuple[str, ...] = (),
         ready: str = "/healthz",
         port: int | None = None,
+        fresh: bool = False,
     ) -> None:
-        """Settle the command; `ready` is the path that answers 200 once the service serves."""
+        """Settle the command; `ready` is the path that answers 200 once the service serves.
+
+        `fresh`: in a Python of its own from the start, for tests that look at the process itself.
+        """
         self.port = port or free_port()
         self.url = f"http://{LOOPBACK}:{self.port}"
         self.client = requests.Session()
@@ -57,6 +62,7 @@ class Service:
         self.environment = {name: value for name, value in settings.items() if value is not None}
         self._command = [sys.executable, "-m", "gunicorn", *arguments, app]
         self._ready = ready
+        self._kind = Process if fresh else ForkedProcess
         self._folder = tempfile.TemporaryDirectory(prefix="service-")
         self._stdout = Path(self._folder.name, "stdout")
         self._stderr = Path(self._folder.name, "stderr")
@@ -102,7 +108,7 @@ class Service:
         # developer's shell must not change what a test shows.
         env = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         with self._stdout.open("ab") as stdout, self._stderr.open("ab") as stderr:
-            self._process = Process(
+            self._process = self._kind(
                 self._command,
                 stdout=stdout,
                 stderr=stderr,

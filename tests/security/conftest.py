@@ -29,7 +29,8 @@ def attacked_database(databases: Databases) -> Iterator[Database]:
 def attacked(attacked_database: Database, shared_valkey: Valkey) -> Iterator[Service]:
     """Run one service for all attacks; none of them may have been a surprise to it."""
     environment = {**attacked_database.environment, **shared_valkey.environment()}
-    with Service({**environment, "PUBLIC_BASE_URL": "https://s.example"}) as service:
+    settings = {**environment, "PUBLIC_BASE_URL": "https://s.example"}
+    with Service(settings, fresh=True) as service:  # its command line is looked at
         yield service
         spoken = service.stdout + service.stderr
         assert "Traceback" not in spoken

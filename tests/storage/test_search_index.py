@@ -26,6 +26,7 @@ class InstalledPostgreSQL(PostgreSQL):
     """The newest server of the system's own packages."""
 
     locale = ("--locale=C.UTF-8",)
+    cheap_logins = ()  # PostgreSQL 16 has them
 
     def __init__(self, folder: Path) -> None:
         """Settle the server."""

@@ -156,7 +156,7 @@ def test_links_come_over_whole_though_all_are_killed_in_between(
 ) -> None:
     file = tmp_path / "links.jsonl"
     with databases.migrated() as full, databases.migrated() as empty:
-        source = start_service({**full.environment, "WEB_CONCURRENCY": "2"})
+        source = start_service({**full.environment, "WEB_CONCURRENCY": "2"}, fresh=True)
         owner, token = sign_up(source)
         fill(full, owner, links)
         original = sums(full)
@@ -168,7 +168,7 @@ def test_links_come_over_whole_though_all_are_killed_in_between(
             assert again.wait(links / 1000 + 60) == 0
         source.stop()
 
-        target = start_service({**empty.environment, "WEB_CONCURRENCY": "2"})
+        target = start_service({**empty.environment, "WEB_CONCURRENCY": "2"}, fresh=True)
         _, token = sign_up(target)
         with Watch(target) as importing:
             killed_at(begin("import", target, token, file), moved(empty, 0.2))
@@ -192,7 +192,7 @@ def test_an_export_that_nobody_reads_holds_little_and_is_cut_off(
     start_service: StartService, database: Database
 ) -> None:
     threads = {"WEB_CONCURRENCY": "1", "GUNICORN_THREADS": "4"}
-    service = start_service({**database.environment, **threads})
+    service = start_service({**database.environment, **threads}, fresh=True)
     owner, token = sign_up(service)
     fill(database, owner, 80_000)
     headers = {"Authorization": f"Bearer {token}"}
@@ -222,7 +222,7 @@ def test_an_export_that_nobody_reads_holds_little_and_is_cut_off(
 def test_an_export_that_is_read_slowly_comes_whole(
     start_service: StartService, database: Database
 ) -> None:
-    service = start_service({**database.environment, "WEB_CONCURRENCY": "1"})
+    service = start_service({**database.environment, "WEB_CONCURRENCY": "1"}, fresh=True)
     owner, token = sign_up(service)
     fill(database, owner, 30_000)
     headers = {"Authorization": f"Bearer {token}"}
