@@ -18,7 +18,7 @@ export function linkRow(link, list) {
     el(
       "div",
       { class: "about" },
-      el("h2", { dir: "auto" }, link.title ?? link.code, link.state !== "active" && badge(link)),
+      el("h2", { dir: "auto" }, link.title ?? link.code, link.blocked && badge("blocked"), link.state !== "active" && badge(link.state)),
       el(
         "p",
         { class: "short" },
@@ -43,8 +43,8 @@ export function leadsTo() {
 /** Return an address as people read it: without its scheme. */
 export const shortened = (url) => url.replace(/^https?:\/\//, "");
 
-function badge(link) {
-  return el("span", { class: `badge ${link.state}` }, say(`state.${link.state}`));
+function badge(state) {
+  return el("span", { class: `badge ${state}` }, say(`state.${state}`));
 }
 
 function tags(names) {
@@ -57,6 +57,7 @@ function tags(names) {
 
 function facts(link) {
   const told = [sayCount("visits", link.visits)];
+  if (link.blocked) told.push(say("blocked_why"));
   if (link.bots) told.push(sayCount("bots", link.bots));
   if (link.max_visits) told.push(sayCount("of_at_most", link.max_visits));
   if (link.created_at) told.push(say("made_on", { day: day(link.created_at) }));

@@ -19,6 +19,7 @@ STATE_STYLES = {
     "exhausted": "yellow",
     "disabled": "red",
     "deleted": "red",
+    "blocked": "red",
 }
 
 
@@ -41,8 +42,11 @@ def moment(text: str | None) -> str:
         return harmless(text)
 
 
-def state(name: str) -> Text:
-    """Return a state in its colour."""
+def state(link: Mapping[str, Any]) -> Text:
+    """Return a link's state in its colour; one that would be active may be blocked."""
+    name = link["state"]
+    if name == "active" and link.get("blocked"):
+        name = "blocked"
     return Text(harmless(name), STATE_STYLES.get(name, ""))
 
 
@@ -70,7 +74,8 @@ def _fields(link: Mapping[str, Any]) -> list[tuple[str, Any]]:
         *rules,
         ("title", link["title"]),
         ("tags", ", ".join(link["tags"])),
-        ("state", state(link["state"])),
+        ("state", state(link)),
+        ("blocked", link.get("blocked") and "leads to a host that is blocked: visitors get 410"),
         ("visits", numbers),
         ("last visit", moment(link["last_visit_at"])),
         ("starts", moment(link["starts_at"])),

@@ -1,9 +1,13 @@
 """All of the page at /console as somebody uses it, in both languages, narrow and wide."""
 
+import os
 import re
+import subprocess
+import sys
 import uuid
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import requests
@@ -12,6 +16,7 @@ from playwright.sync_api import expect
 from tests.browser.conftest import OpenConsole
 from tests.browser.console import PASSWORD, Console, Reader, Somebody
 from tests.harness.service import Service
+from tests.harness.sinks import eventually
 
 READERS = [
     Reader("en-GB", 1280),
@@ -152,6 +157,24 @@ def test_a_link_is_edited_disabled_deleted_and_had_back(
 
     expect(console.button("delete_of", name="After")).to_be_visible()
     assert somebody.call("GET", f"/api/links/{code}")["state"] == "active"
+    assert console.overflow() <= 0
+
+
+def test_a_link_that_was_blocked_is_said_to_be(console: Console, somebody: Somebody) -> None:
+    host = f"h{uuid.uuid4().hex}.example"
+    code = somebody.link(title="Lost", url=f"https://{host}/")
+    command = [str(Path(sys.executable).with_name("shortener-admin")), "block", host]
+    subprocess.run(
+        [*command, "--reason", "phishing"],
+        check=True,
+        capture_output=True,
+        env={"PATH": os.environ["PATH"], **console.service.environment},
+    )
+    eventually(lambda: somebody.call("GET", f"/api/links/{code}")["blocked"])
+    console.be(somebody)
+
+    expect(console.row("Lost").locator(".badge")).to_have_text(console.say("state.blocked"))
+    expect(console.row("Lost")).to_contain_text(console.say("blocked_why"))
     assert console.overflow() <= 0
 
 

@@ -4,6 +4,7 @@ import itertools
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,25 @@ def test_a_person_sees_a_table_with_colours(seen: str, environment: dict[str, st
     assert "title, target and tags" in terminal.shown
     assert "[red] :smile:" in terminal.shown
     assert COLOUR in terminal.shown
+
+
+def test_a_link_that_was_blocked_is_said_to_be(
+    environment: dict[str, str], shorten: Shorten, live: Service
+) -> None:
+    shorten("add", "https://lost.example/", "-a", "lost")
+    admin = str(Path(sys.executable).with_name("shortener-admin"))
+    subprocess.run(
+        [admin, "block", "lost.example", "--reason", "phishing"],
+        check=True,
+        capture_output=True,
+        env={"PATH": os.environ["PATH"], **live.environment},
+    )
+    eventually(lambda: shorten("show", "lost", "--json").json["blocked"])
+
+    for arguments, said in ((["list"], " blocked "), (["show", "lost"], "visitors get 410")):
+        with Terminal(arguments, environment | {"PAGER": "cat", "NO_COLOR": "1"}) as terminal:
+            assert terminal.end() == 0
+        assert said in terminal.shown
 
 
 def test_no_color_is_honoured(seen: str, environment: dict[str, str]) -> None:

@@ -180,6 +180,6 @@ def _table(console: Console, links: list[Any], width: int, *, header: bool) -> T
         if tags:
             what.truncate(max(rest - min(len(tags), rest // 3), 8), overflow="ellipsis")
             what.append(tags, "cyan")
-        row = (f"{link['visits']:,}", state(link["state"]), moment(link["created_at"])[:10])
+        row = (f"{link['visits']:,}", state(link), moment(link["created_at"])[:10])
         table.add_row(Text(harmless(link["code"]), "bold"), *row, what)
     return table
