@@ -48,7 +48,7 @@ doctor: install ## Find out what is wrong with a running `make run` (ARGS=--json
 # Most tests wait for processes, so there are more workers than cores; a file stays in one worker.
 # Files are begun in the order of tests/conftest.py, not by their number of tests.
 test: install ## Run all tests (real PostgreSQL, Valkey and gunicorn; no system package needed)
-	$(BIN)/python -m pytest --numprocesses 5 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest --numprocesses 7 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: install ## Lint, types, architecture
 	$(BIN)/ruff check .

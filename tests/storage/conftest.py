@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
+from redis import Redis as Client
 
 from app.config import RedisSettings, postgres_from_env
 from app.storage.connections import BoundedConnection
@@ -20,6 +21,12 @@ MakeOwner = Callable[..., uuid.UUID]
 
 settings.register_profile("no-deadline", deadline=None)
 settings.load_profile("no-deadline")
+
+
+def kept(client: Client) -> set[bytes]:
+    """Return the keys, without those by which an application that just ended told of changes."""
+    feed = (b"shortener:feed", b"shortener:changes:")
+    return {key for key in client.scan_iter() if not key.startswith(feed)}
 
 
 def open_store(database: MadeDatabase, environment: Mapping[str, str] | None = None) -> Database:

@@ -9,6 +9,7 @@ from app.storage.cache import PROCESS_BYTES, LinkCache
 from app.storage.redis import Redis
 from local.ports import free_port
 from tests.harness.servers import Valkey
+from tests.storage.conftest import kept
 
 
 def test_a_target_is_remembered_in_the_process_without_redis() -> None:
@@ -58,7 +59,7 @@ def test_keys_have_our_prefix_and_their_time(redis: Redis, valkey: Valkey) -> No
 
     with valkey.connect() as client:
         found, unknown = client.ttl("shortener:link:aaaaaa"), client.ttl("shortener:link:bbbbbb")
-        assert client.dbsize() == 2
+        assert kept(client) == {b"shortener:link:aaaaaa", b"shortener:link:bbbbbb"}
     assert 24 * 3600 - 60 < found <= 24 * 3600
     assert 0 < unknown <= 60
 
