@@ -15,7 +15,7 @@ from bench.table import Row, at_least, judged
 _STARTS = 3
 _MIB = 1 << 20
 _LINES = 500
-_LINE_ROUNDS = 12
+_LINE_ROUNDS = 60
 _FLUSH_S = 2.5
 """Seconds after which every line is pushed, and an interval of the push's own is over."""
 

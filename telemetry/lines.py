@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import structs
 from opentelemetry import trace
-from pythonjsonlogger.core import BaseJsonFormatter
+from pythonjsonlogger.core import BaseJsonFormatter, merge_record_extra
 
 from telemetry.context import UNTRACED_PATHS, Request, current_request
 from telemetry.escapes import escape_json
@@ -23,6 +23,8 @@ _UNTRACED = "on purpose"  # nobody need look for its trace
 LEVELS = ("debug", "info", "warn", "error")
 DEBUG, INFO, WARN, ERROR = range(4)
 
+_PLAIN = frozenset({int, float, bool})
+"""Types of values that hold no text."""
 _STANDARD = frozenset(
     vars(logging.LogRecord("", 0, "", 0, "", (), None)) | {"message": 0, "asctime": 0}
 )
@@ -88,9 +90,9 @@ class RecordReader(BaseJsonFormatter):
     def read(self, record: logging.LogRecord, fields: dict[str, Any]) -> None:
         """Add the extras, `exception` and `stack` to the fields."""
         extras: dict[Any, Any] = {}
-        self.add_fields(extras, record, {})
+        merge_record_extra(record, extras, reserved=self._skip_fields)
         for name, value in extras.items():
-            fields[name] = redact_field(name, value)
+            fields[name] = value if type(value) in _PLAIN else redact_field(name, value)
         if record.exc_info and record.exc_info[0] is not None:
             fields["exception"] = redact(str(self.formatException(record.exc_info)))
         elif record.exc_text:

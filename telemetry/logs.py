@@ -14,6 +14,8 @@ from telemetry.stdout import Stdout
 
 # The SDK's own notices of lost spans: we count them and say so once a minute.
 _COUNTED_ELSEWHERE = ("opentelemetry.sdk._shared_internal",)
+# What no line of ours shows need not be found out (docs.python.org, "Logging HOWTO", Optimization).
+_NOT_SHOWN = ("logThreads", "logProcesses", "logMultiprocessing", "logAsyncioTasks")
 
 
 class LogPipeline:
@@ -82,6 +84,8 @@ def install(config: Config, pipeline: LogPipeline) -> JsonHandler:
     root.setLevel(config.log_level)
     for name in _COUNTED_ELSEWHERE:
         logging.getLogger(name).setLevel(logging.CRITICAL)
+    for name in _NOT_SHOWN:
+        setattr(logging, name, False)
     logging.captureWarnings(capture=True)
     threading.excepthook = _log_uncaught
     return handler

@@ -17,11 +17,10 @@ _SECRET_NAME = re.compile(
 _SUSPECT = re.compile(
     r"://|%3a|eyJ|fon_|bearer|basic|passw|pwd|secret|token|api[_-]?key", re.IGNORECASE
 )
-# The same for ASCII at half the cost: without IGNORECASE the engine skips to what can begin one.
-_SUSPECT_ASCII = re.compile(
-    "://|%3[aA]|[eE][yY][jJ]|[fF][oO][nN]_|[bB](?:[eE][aA][rR][eE][rR]|[aA][sS][iI][cC])"
-    "|[pP](?:[aA][sS][sS][wW]|[wW][dD])|[sS][eE][cC][rR][eE][tT]|[tT][oO][kK][eE][nN]"
-    "|[aA][pP][iI][_-]?[kK][eE][yY]"
+# The same for ASCII, in a third of the time: each is looked for by itself.
+_SUSPECTS = (
+    *("://", "%3a", "eyj", "fon_", "bearer", "basic", "passw", "pwd", "secret", "token"),
+    *("apikey", "api_key", "api-key"),
 )
 # A code, perhaps under /api: too short for any secret that can be told from a word.
 _PLAIN_PATH = re.compile(r"(?:/api)?/[A-Za-z0-9_-]{0,7}/?")
@@ -79,12 +78,21 @@ _RULES: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]
 
 def redact(text: str) -> str:
     """Mask passwords, tokens and the queries of URLs."""
-    suspect = _SUSPECT_ASCII if text.isascii() else _SUSPECT
-    if suspect.search(text) is None:
+    if not _is_suspect(text):
         return text
     for pattern, replacement in _RULES:
         text = pattern.sub(replacement, text)
     return text
+
+
+def _is_suspect(text: str) -> bool:
+    if not text.isascii():
+        return _SUSPECT.search(text) is not None
+    text = text.lower()
+    for each in _SUSPECTS:  # noqa: SIM110  # a generator costs twice as much
+        if each in text:
+            return True
+    return False
 
 
 def redact_path(path: str) -> str:

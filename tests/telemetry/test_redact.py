@@ -185,5 +185,10 @@ def test_the_quick_look_at_ascii_misses_nothing(before: str, word: str, cases: i
         letter.upper() if cases >> place & 1 else letter for place, letter in enumerate(word)
     )
 
-    assert redact_module._SUSPECT_ASCII.search(f"{before}{mixed}x") is not None
+    assert redact_module._is_suspect(f"{before}{mixed}x")
     assert redact_module._SUSPECT.search(f"{before}{mixed}x") is not None
+
+
+@given(st.text(st.sampled_from("pPaAsSwWdDtToOkKeEnNiIyY_-:/%3fF xX")))
+def test_the_quick_look_at_ascii_finds_what_the_pattern_finds(text: str) -> None:
+    assert redact_module._is_suspect(text) == (redact_module._SUSPECT.search(text) is not None)
