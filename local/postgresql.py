@@ -18,11 +18,7 @@ from local.server import NoAnswer, Server, ServerError, wheel
 
 _CONNECT_S = 5
 _PING_S = 2  # libpq takes 1 for 2
-_FAST = {
-    "fsync": "off",
-    "synchronous_commit": "off",
-    "full_page_writes": "off",
-}
+_FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
 class PostgreSQL(Server):
@@ -37,7 +33,7 @@ class PostgreSQL(Server):
         "--builtin-locale=C.UTF-8",
     )
 
-    # A password is as hard to guess as it is to check: some milliseconds for each connection.
+    # Where data need not be safe, passwords need not either: milliseconds for each connection.
     cheap_logins: tuple[str, ...] = ("--set=scram_iterations=1",)
 
     def __init__(
