@@ -45,9 +45,15 @@ LIBRARIES = (
 )
 
 
+_KEPT = {"PATH", "HOME", "LANG"}
+"""What a service gets of the caller's environment; a shell's own variables must change nothing."""
+
+
 def _load() -> dict[str, str | None]:
     """Load them all; return the variables that were looked at meanwhile, with their values."""
     looked_at: dict[str, str | None] = {}
+    for name in os.environ.keys() - _KEPT:
+        del os.environ[name]
     kind = type(os.environ)
     look_up = kind.__getitem__
 
